@@ -1,0 +1,1 @@
+"""Shiftloom: generate, simulate and verify quantized neural-network accelerators."""

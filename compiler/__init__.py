@@ -1,0 +1,1 @@
+"""A quantized graph becomes a program."""

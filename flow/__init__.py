@@ -1,0 +1,1 @@
+"""The verbs users call, and the command line."""

@@ -1,0 +1,1 @@
+"""The accelerator, one file per block of the diagram."""

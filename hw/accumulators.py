@@ -1,0 +1,121 @@
+"""Accumulators: sums of tiles, one half for the array while the other is drained."""
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.hdl import MemoryData
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.config import Config
+from .interfaces import accumulator_read_signature
+from .mac_column import sum_width
+from .storage import storage
+
+__all__ = ["Accumulators", "operation_layout"]
+
+
+def operation_layout(config: Config) -> data.StructLayout:
+    """Return what to do with one vector of totals."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "half": 1,
+            "pixel": range(config.accumulator_pixels),
+            "overwrite": 1,  # rather than add to what is there
+            "last": 1,  # of its job
+        }
+    )
+
+
+class Accumulators(wiring.Component):
+    """Add totals to accumulators, column after column, as the array gives them.
+
+    An operation travels along the columns beside the wave of totals, so that nothing has to be
+    aligned. Sums wrap at 32 bits. At least ``distance`` cycles must lie between an operation and
+    another that adds to the same accumulators. The half that operations use must not be read.
+
+    Parameters
+    ----------
+    config : Config
+        Columns, and pixels of each half.
+
+    Members
+    -------
+    operation : In(operation_layout(config))
+        Comes with the operands as they enter the array.
+    totals : In(data.ArrayLayout(signed(sum_width(config.rows)), config.columns))
+        From the array.
+    done : Out(1)
+        The last operation of a job has been carried out in all columns.
+    read : In(accumulator_read_signature(config))
+        All columns of one pixel.
+    """
+
+    #: Cycles from a read's address to its data.
+    latency = 1
+    #: Smallest distance of operations on the same accumulators.
+    distance = 4
+    #: Cycles from reading an accumulator to writing it.
+    _WRITES = 3
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        pixels = config.accumulator_pixels
+        self.contents = [
+            [MemoryData(shape=signed(32), depth=pixels, init=[]) for _ in range(2)]
+            for _ in range(config.columns)
+        ]
+        totals = data.ArrayLayout(signed(sum_width(config.rows)), config.columns)
+        super().__init__(
+            {
+                "operation": In(operation_layout(config)),
+                "totals": In(totals),
+                "done": Out(1),
+                "read": In(accumulator_read_signature(config)),
+            }
+        )
+
+    @classmethod
+    def done_latency(cls, config: Config) -> int:
+        """Return the cycles from the last operation of a job to ``done``."""
+        return config.rows + config.columns + cls._WRITES - 1
+
+    def elaborate(self, platform):
+        m = Module()
+        # Column c reads with operation c of the chain, adds with c + 2 and writes with c + 3.
+        columns, wait = self.config.columns, self.config.rows - 1
+        chain = [self.operation]
+        for index in range(wait + columns + self._WRITES):
+            chain.append(Signal.like(self.operation, name=f"operation_{index}"))
+            m.d.sync += chain[-1].eq(chain[-2])
+        chain = chain[wait:]
+        m.d.comb += self.done.eq(chain[-1].valid & chain[-1].last)
+
+        read_half = Signal()
+        m.d.sync += read_half.eq(self.read.half)
+        for column in range(columns):
+            words = self._column(m, column, chain[column:])
+            m.d.comb += self.read.data[column].eq(Mux(read_half, words[1], words[0]))
+        return m
+
+    def _column(self, m, column, operations):
+        """Make one column's accumulators; return what each half reads."""
+        reads, fetched, _, writes = operations[: self._WRITES + 1]
+        before = Signal(signed(32), name=f"before_{column}", reset_less=True)
+        after = Signal(signed(32), name=f"after_{column}", reset_less=True)
+        words = []
+        for half, contents in enumerate(self.contents[column]):
+            m.submodules[f"column_{column}_half_{half}"] = words_of_half = storage(contents)
+            read, write = words_of_half.read_port(), words_of_half.write_port()
+            m.d.comb += [
+                read.en.eq(1),
+                read.addr.eq(Mux(reads.valid & (reads.half == half), reads.pixel, self.read.pixel)),
+                write.en.eq(writes.valid & (writes.half == half)),
+                write.addr.eq(writes.pixel),
+                write.data.eq(after),
+            ]
+            words.append(read.data)
+        m.d.sync += before.eq(Mux(fetched.half, words[1], words[0]))
+        with m.If(fetched.overwrite):
+            m.d.sync += before.eq(0)
+        m.d.sync += after.eq(before + self.totals[column])
+        return words

@@ -1,0 +1,132 @@
+"""ActivationBuffer: banked words between memory, the array and the vector unit."""
+
+from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import MemoryData
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In
+from amaranth.utils import exact_log2
+
+from ..isa.config import Config
+from .interfaces import read_signature, window_read_signature, write_layout
+from .storage import storage
+
+__all__ = ["ActivationBuffer"]
+
+
+class ActivationBuffer(wiring.Component):
+    """Hold activation words in banks, each with one read and one write port.
+
+    Word ``a`` lies in bank ``a % banks``. In each cycle the feeder reads first, then the vector
+    unit and the store engine read from banks that are left; likewise the vector unit writes first
+    and the load engine waits while its bank is taken. Nobody may
+    read a word in the cycle in which it is written.
+
+    Parameters
+    ----------
+    config : Config
+        Number of banks, size and width of a word.
+
+    Members
+    -------
+    feeder : In(window_read_signature(config))
+        Two successive words.
+    vector, store : In(read_signature(config.activation_words, config))
+        One word each.
+    vector_write, load_write : In(stream.Signature(write_layout(config.activation_words, config)))
+        Words to write; ``vector_write`` is always ready.
+    """
+
+    #: Cycles from an address to its data.
+    latency = 1
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._bank_bits = exact_log2(config.activation_banks)
+        words, banks = config.activation_words, config.activation_banks
+        shape = unsigned(8 * config.word_bytes)
+        self.contents = [
+            MemoryData(shape=shape, depth=words // banks, init=[]) for _ in range(banks)
+        ]
+        write = stream.Signature(write_layout(words, config))
+        super().__init__(
+            {
+                "feeder": In(window_read_signature(config)),
+                "vector": In(read_signature(words, config)),
+                "store": In(read_signature(words, config)),
+                "vector_write": In(write),
+                "load_write": In(write),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        banks = self.config.activation_banks
+        words = Signal(data.ArrayLayout(8 * self.config.word_bytes, banks))
+        feeder_uses, vector_uses = Signal(banks), Signal(banks)
+        for bank, contents in enumerate(self.contents):
+            m.submodules[f"bank_{bank}"] = words_of_bank = storage(contents)
+            self._write(m, bank, words_of_bank.write_port())
+            read = words_of_bank.read_port()
+            self._read(m, bank, read, feeder_uses[bank], vector_uses[bank])
+            m.d.comb += words[bank].eq(read.data)
+
+        vector, store = self.vector, self.store
+        vector_bank, store_bank = self._bank(vector.addr.payload), self._bank(store.addr.payload)
+        m.d.comb += [
+            vector.addr.ready.eq(~feeder_uses.bit_select(vector_bank, 1)),
+            store.addr.ready.eq(~(feeder_uses | vector_uses).bit_select(store_bank, 1)),
+        ]
+        lower, upper = Signal(range(banks)), Signal(range(banks))
+        vector_reads, store_reads = Signal(range(banks)), Signal(range(banks))
+        m.d.sync += [
+            lower.eq(self._bank(self.feeder.addr)),
+            upper.eq(self._bank(self.feeder.addr) + 1),
+            vector_reads.eq(vector_bank),
+            store_reads.eq(store_bank),
+        ]
+        m.d.comb += [
+            self.feeder.data.eq(Cat(words[lower], words[upper])),
+            vector.data.eq(words[vector_reads]),
+            store.data.eq(words[store_reads]),
+        ]
+        m.d.comb += self.vector_write.ready.eq(1)
+        write_bank = self._bank(self.vector_write.p.addr)
+        others = write_bank != self._bank(self.load_write.p.addr)
+        m.d.comb += self.load_write.ready.eq(~self.vector_write.valid | others)
+        return m
+
+    def _bank(self, addr):
+        return addr[: self._bank_bits]
+
+    def _row(self, addr):
+        return addr[self._bank_bits :]
+
+    def _read(self, m, bank, port, feeder_uses, vector_uses):
+        """Choose what a bank reads."""
+        feeder, vector, store = self.feeder, self.vector.addr, self.store.addr
+        starts, follows = self._bank(feeder.addr) == bank, self._bank(feeder.addr + 1) == bank
+        row = self._row(feeder.addr)
+        if bank == 0:  # a word that follows one in the last bank lies one row further, or first
+            beyond = Mux(row == self.contents[0].depth - 1, 0, row + 1)
+            row = Mux(starts, row, beyond)
+        m.d.comb += [
+            feeder_uses.eq(feeder.valid & (starts | (feeder.wide & follows))),
+            vector_uses.eq(vector.valid & (self._bank(vector.payload) == bank)),
+            port.en.eq(1),
+            port.addr.eq(self._row(store.payload)),
+        ]
+        with m.If(feeder_uses):
+            m.d.comb += port.addr.eq(row)
+        with m.Elif(vector_uses):
+            m.d.comb += port.addr.eq(self._row(vector.payload))
+
+    def _write(self, m, bank, port):
+        """Choose what a bank writes."""
+        vector, load = self.vector_write, self.load_write
+        vector_writes = vector.valid & (self._bank(vector.p.addr) == bank)
+        load_writes = load.valid & (self._bank(load.p.addr) == bank)
+        m.d.comb += [
+            port.en.eq(vector_writes | load_writes),
+            port.addr.eq(Mux(vector_writes, self._row(vector.p.addr), self._row(load.p.addr))),
+            port.data.eq(Mux(vector_writes, vector.p.data, load.p.data)),
+        ]

@@ -1,0 +1,95 @@
+"""BurstSplitter: cuts runs of beats into bursts that any AXI4 memory takes."""
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from ..isa.config import INSTRUCTION_BYTES, Config
+from ..isa.instructions import FORMATS, Opcode
+from .axi import ADDRESS_BITS
+from .interfaces import INDEX_BITS
+
+__all__ = ["BurstSplitter", "beats_bits", "run_layout"]
+
+
+def beats_bits(config: Config) -> int:
+    """Return the bits of a number of beats: of a run of a transfer, or of a program."""
+    words = next(field.width for field in FORMATS[Opcode.LOAD] if field.name == "words")
+    transfer = words + max(0, exact_log2(config.word_bytes) - exact_log2(config.bus_bytes))
+    program = INDEX_BITS + max(0, exact_log2(INSTRUCTION_BYTES) - exact_log2(config.bus_bytes))
+    return max(transfer, program) + 1
+
+
+def run_layout(config: Config) -> data.StructLayout:
+    """Return beats that follow each other in memory, and the job they belong to.
+
+    No beats at all is a run too: it stands for a job that moves nothing. ``last`` marks the
+    job's last run, and after the splitter its last burst.
+    """
+    return data.StructLayout(
+        {"addr": ADDRESS_BITS, "beats": beats_bits(config), "index": INDEX_BITS, "last": 1}
+    )
+
+
+class BurstSplitter(wiring.Component):
+    """Cut runs into bursts.
+
+    A burst ends where the address is a multiple of a longest burst, so it crosses no boundary
+    of 4 KiB and all but a run's first and last burst have full length. Gives one burst each
+    cycle, over runs too.
+
+    Parameters
+    ----------
+    config : Config
+        Bus width.
+    burst_beats : int
+        Longest burst, a power of two.
+
+    Members
+    -------
+    i : In(stream.Signature(run_layout(config)))
+        Runs, aligned to beats.
+    o : Out(stream.Signature(run_layout(config)))
+        Bursts of at most ``burst_beats`` beats.
+    """
+
+    #: Cycles from the transfer on ``i`` to the first cycle its first burst is valid on ``o``.
+    latency = 1
+
+    def __init__(self, config: Config, burst_beats: int) -> None:
+        self.config = config
+        self.burst_beats = burst_beats
+        super().__init__(
+            {
+                "i": In(stream.Signature(run_layout(config))),
+                "o": Out(stream.Signature(run_layout(config))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        run = Signal(run_layout(self.config), reset_less=True)
+        busy = Signal()
+
+        beat = exact_log2(self.config.bus_bytes)
+        block = beat + exact_log2(self.burst_beats)
+        room = self.burst_beats - run.addr[beat:block]
+        final = run.beats <= room
+        m.d.comb += [
+            self.o.valid.eq(busy),
+            self.o.p.addr.eq(run.addr),
+            self.o.p.beats.eq(Mux(final, run.beats, room)),
+            self.o.p.index.eq(run.index),
+            self.o.p.last.eq(run.last & final),
+            self.i.ready.eq(~busy | (self.o.ready & final)),
+        ]
+
+        with m.If(self.i.ready):
+            m.d.sync += [busy.eq(self.i.valid), run.eq(self.i.p)]
+        with m.Elif(self.o.ready):
+            m.d.sync += [
+                run.addr.eq(Cat(Const(0, block), run.addr[block:] + 1)),
+                run.beats.eq(run.beats - room),
+            ]
+        return m

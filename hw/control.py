@@ -1,0 +1,162 @@
+"""Control: the registers."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..isa.config import ISA_VERSION, Config
+from ..isa.instructions import ENGINES
+from ..isa.registers import Control as ControlBit
+from ..isa.registers import Error, Status, register
+from .axi import ADDRESS_BITS, LITE_DATA_BITS, axi_lite_signature
+from .interfaces import INDEX_BITS, failure_layout
+from .register_port import RegisterPort
+from .runs import REGIONS
+from .sequencer import FAILURES, Sequencer
+from .tokens import COUNT_BITS
+
+__all__ = ["Control"]
+
+
+class Control(wiring.Component):
+    """Let a host start and stop the machine, and tell it what became of it.
+
+    Settings that are written while the machine is busy are ignored.
+
+    Parameters
+    ----------
+    config : Config
+        Its id is a register.
+
+    Members
+    -------
+    s_axi : In(axi_lite_signature())
+        Registers of :mod:`shiftloom.isa.registers`.
+    interrupt : Out(1)
+        Done or stopped by an error, while interrupts are enabled.
+    program_addr, length, bases : Out(…)
+        Values of the registers; hold still while the machine is busy.
+    clear : Out(1)
+        Pulse: reset the machine.
+    halt : Out(1)
+        Begin nothing on the bus.
+    idle : In(1)
+        Nothing is in flight on the bus.
+    finished : In(1)
+        END was seen and all work has completed.
+    failures : In(failure_layout()).array(len(FAILURES))
+        What went wrong.
+    completed : In(COUNT_BITS).array(4)
+        Work that each engine has completed.
+    mac_active, vector_active, fetch_beat, load_beat, write_beat : In(1)
+        Events to count.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "s_axi": In(axi_lite_signature()),
+                "interrupt": Out(1),
+                "program_addr": Out(ADDRESS_BITS),
+                "length": Out(INDEX_BITS),
+                "bases": Out(ADDRESS_BITS).array(REGIONS),
+                "clear": Out(1),
+                "halt": Out(1),
+                "idle": In(1),
+                "finished": In(1),
+                "failures": In(failure_layout()).array(len(FAILURES)),
+                "completed": In(COUNT_BITS).array(len(ENGINES)),
+                "mac_active": In(1),
+                "vector_active": In(1),
+                "fetch_beat": In(1),
+                "load_beat": In(1),
+                "write_beat": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.port = port = RegisterPort()
+        connect(m, flipped(self.s_axi), port.s_axi)
+
+        m.submodules.sequencer = sequencer = Sequencer()
+        enable = Signal()
+
+        write = port.write
+        commands = write.valid & (write.number == register("CONTROL").offset // 4) & write.strobe[0]
+        resets = write.data[ControlBit.RESET]
+        with m.If(commands):
+            m.d.sync += enable.eq(write.data[ControlBit.INTERRUPT_ENABLE])
+        m.d.comb += [
+            sequencer.reset.eq(commands & resets),
+            sequencer.start.eq(commands & write.data[ControlBit.START] & ~resets),
+            sequencer.idle.eq(self.idle),
+            sequencer.finished.eq(self.finished),
+            self.clear.eq(sequencer.clear),
+            self.halt.eq(~sequencer.running),
+            self.interrupt.eq(enable & sequencer.reported),
+        ]
+        for inner, outer in zip(sequencer.failures, self.failures, strict=True):
+            m.d.comb += inner.eq(outer)
+
+        failure = sequencer.failure
+        failed = failure.code != Error.NONE
+        status = Signal(len(Status))
+        m.d.comb += [
+            status[Status.BUSY].eq(sequencer.busy),
+            status[Status.DONE].eq(sequencer.reported & ~failed),
+            status[Status.ERROR].eq(sequencer.reported & failed),
+        ]
+        values = {
+            "CONTROL": Cat(0, sequencer.resetting, enable),
+            "STATUS": status,
+            "ERROR": Mux(sequencer.reported, failure.code, Error.NONE),
+            "ERROR_INDEX": Mux(sequencer.reported, failure.index, 0),
+            "CONFIG_ID": self.config.id,
+            "ISA_VERSION": ISA_VERSION,
+            **self._settings(m, write, ~sequencer.busy),
+            **self._counters(m, sequencer.running, sequencer.clear),
+        }
+        with m.Switch(port.read_number):
+            for name, value in values.items():
+                with m.Case(register(name).offset // 4):
+                    m.d.comb += port.read_data.eq(value)
+        return m
+
+    def _settings(self, m, write, idle):
+        """Keep what the host writes, unless the machine is busy."""
+        mask = Cat(strobe.replicate(8) for strobe in write.strobe)
+        registers = {
+            "PROGRAM": self.program_addr,
+            "PROGRAM_LENGTH": self.length,
+            **{f"BASE{region}": base for region, base in enumerate(self.bases)},
+        }
+        for name, target in registers.items():
+            number = register(name).offset // 4
+            merged = (target & ~mask) | (write.data & mask)
+            too_large = merged[len(target) : LITE_DATA_BITS].any()
+            with m.If(write.valid & (write.number == number) & idle):
+                m.d.sync += target.eq(Mux(too_large, ~0, merged))
+        return registers
+
+    def _counters(self, m, running, cleared):
+        """Count events since the start."""
+        events = {
+            "CYCLES": running,
+            "MAC_CYCLES": running & self.mac_active,
+            "VECTOR_CYCLES": running & self.vector_active,
+            "READ_BEATS": self.fetch_beat | self.load_beat,
+            "WRITE_BEATS": self.write_beat,
+            "FETCH_BEATS": self.fetch_beat,
+        }
+        counters = {}
+        for name, event in events.items():
+            counters[name] = counter = Signal(LITE_DATA_BITS, name=name.lower())
+            with m.If(cleared):
+                m.d.sync += counter.eq(0)
+            with m.Elif(event):
+                m.d.sync += counter.eq(counter + 1)
+        for engine in ENGINES:
+            counters[f"{engine.name}_WORK"] = self.completed[engine]
+        return counters

@@ -1,0 +1,119 @@
+"""Fetch: reads the program ahead of its decoding."""
+
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
+
+from ..isa.config import INSTRUCTION_BYTES, Config
+from .axi import ADDRESS_BITS, beat_layout, burst_layout
+from .burst_splitter import BurstSplitter
+from .interfaces import INDEX_BITS
+from .narrower import Narrower
+from .stream_queue import StreamQueue
+from .widener import Widener
+
+__all__ = ["Fetch", "fetched_layout"]
+
+#: Instructions that are kept, or on their way; and in one burst.
+_AHEAD = 16
+_BURST = 4
+
+
+def fetched_layout() -> data.StructLayout:
+    """Return an instruction as memory gave it, and whether the bus reported an error for it."""
+    return data.StructLayout({"bits": 8 * INSTRUCTION_BYTES, "error": 1})
+
+
+class Fetch(wiring.Component):
+    """Read a program's instructions in order, once after each reset.
+
+    A burst is issued only when its beats have room here, so that instructions that wait never
+    hold up the beats of LOADs behind them: no deadlock through the shared bus. Gives at most one
+    instruction each cycle.
+
+    Parameters
+    ----------
+    config : Config
+        Bus width and burst length.
+
+    Members
+    -------
+    program_addr : In(ADDRESS_BITS)
+        Address of the first instruction.
+    length : In(INDEX_BITS)
+        Number of instructions.
+    burst : Out(stream.Signature(burst_layout(config)))
+        Bursts to read.
+    beat : In(stream.Signature(beat_layout(config)))
+        Their beats.
+    o : Out(stream.Signature(fetched_layout()))
+        Instructions.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.burst_beats = max(
+            1, min(config.burst_beats, _BURST * INSTRUCTION_BYTES // config.bus_bytes)
+        )
+        super().__init__(
+            {
+                "program_addr": In(ADDRESS_BITS),
+                "length": In(INDEX_BITS),
+                "burst": Out(stream.Signature(burst_layout(config))),
+                "beat": In(stream.Signature(beat_layout(config))),
+                "o": Out(stream.Signature(fetched_layout())),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        depth = max(_AHEAD * INSTRUCTION_BYTES // self.config.bus_bytes, 3)
+        splitter = BurstSplitter(self.config, self.burst_beats)
+        m.submodules.splitter = splitter
+        m.submodules.queue = queue = StreamQueue(beat_layout(self.config), depth)
+
+        asked = Signal()
+        room = Signal(range(depth + 1), init=depth)
+        issues = self.burst.valid & self.burst.ready
+        m.d.comb += [
+            splitter.i.valid.eq(~asked & (self.length != 0)),
+            splitter.i.p.addr.eq(self.program_addr),
+            splitter.i.p.beats.eq(self._beats()),
+            self.burst.valid.eq(splitter.o.valid & (room >= self.burst_beats)),
+            self.burst.p.addr.eq(splitter.o.p.addr),
+            self.burst.p.beats.eq(splitter.o.p.beats),
+            splitter.o.ready.eq(self.burst.ready & (room >= self.burst_beats)),
+        ]
+        freed = queue.o.valid & queue.o.ready
+        with m.If(splitter.i.valid & splitter.i.ready):
+            m.d.sync += asked.eq(1)
+        with m.If(issues):
+            m.d.sync += room.eq(room - self.burst.p.beats + freed)
+        with m.Else():
+            m.d.sync += room.eq(room + freed)
+
+        connect(m, flipped(self.beat), queue.i)
+        m.submodules.resizer = resizer = self._resizer()
+        m.d.comb += [
+            resizer.i.valid.eq(queue.o.valid),
+            resizer.i.p.data.eq(queue.o.p.data),
+            resizer.i.p.error.eq(queue.o.p.error),
+            queue.o.ready.eq(resizer.i.ready),
+            self.o.valid.eq(resizer.o.valid),
+            self.o.p.bits.eq(resizer.o.p.data),
+            self.o.p.error.eq(resizer.o.p.error),
+            resizer.o.ready.eq(self.o.ready),
+        ]
+        return m
+
+    def _beats(self):
+        shift = exact_log2(self.config.bus_bytes) - exact_log2(INSTRUCTION_BYTES)
+        if shift > 0:
+            return (self.length + (1 << shift) - 1) >> shift
+        return self.length << -shift
+
+    def _resizer(self):
+        if self.config.bus_bytes < INSTRUCTION_BYTES:
+            return Widener(self.config.bus_bytes, INSTRUCTION_BYTES)
+        return Narrower(self.config.bus_bytes, INSTRUCTION_BYTES)

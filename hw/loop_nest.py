@@ -1,0 +1,176 @@
+"""LoopNest: nested counted loops and values that move linearly with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amaranth import Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Affine", "LoopNest", "iteration_layout", "nest_layout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affine:
+    """A value that is a start plus a stride times the index of each loop.
+
+    Parameters
+    ----------
+    start : Shape
+        Of the start.
+    strides : mapping from level to Shape or int
+        Levels that the value moves with: with a stride of the nest, or a constant one.
+    width : int, optional
+        The value is unsigned, modulo ``2**width``; without it the value is signed and exact.
+    """
+
+    start: Shape
+    strides: Mapping[str, Shape | int]
+    width: int | None = None
+
+    def shape(self, counts: Mapping[str, int]) -> Shape:
+        """Return the value's shape under loops whose counts have the given widths."""
+        if self.width is not None:
+            return unsigned(self.width)
+        reach = _magnitude(self.start)
+        for level, stride in self.strides.items():
+            reach += ((1 << counts[level]) - 1) * _magnitude(stride)
+        return signed(reach.bit_length() + 1)
+
+
+def _magnitude(value: Shape | int) -> int:
+    return abs(value) if isinstance(value, int) else 1 << (value.width - value.signed)
+
+
+def nest_layout(counts: Mapping[str, int], values: Mapping[str, Affine]) -> data.StructLayout:
+    """Return what describes one nest: iterations of each level, starts, strides."""
+    strides = {
+        name: data.StructLayout({k: s for k, s in v.strides.items() if not isinstance(s, int)})
+        for name, v in values.items()
+    }
+    return data.StructLayout(
+        {
+            "counts": data.StructLayout(dict(counts)),
+            "start": data.StructLayout({name: v.start for name, v in values.items()}),
+            "strides": data.StructLayout(strides),
+        }
+    )
+
+
+def iteration_layout(counts: Mapping[str, int], values: Mapping[str, Affine]) -> data.StructLayout:
+    """Return what one iteration says: values, and which loops are at their first or last index."""
+    return data.StructLayout(
+        {
+            "values": data.StructLayout({name: v.shape(counts) for name, v in values.items()}),
+            "first": data.StructLayout(dict.fromkeys(counts, 1)),
+            "last": data.StructLayout(dict.fromkeys(counts, 1)),
+        }
+    )
+
+
+class LoopNest(wiring.Component):
+    """Run through nested loops, one iteration per transfer, without multipliers.
+
+    A count of 0 stands for the largest count plus one. The next nest is accepted with the last
+    iteration of the running one, so no cycle is lost between nests.
+
+    Parameters
+    ----------
+    counts : mapping from level to int
+        Width of each level's count, outermost level first.
+    values : mapping from name to Affine
+        Values that accompany each iteration.
+
+    Members
+    -------
+    nest : In(stream.Signature(nest_layout(counts, values)))
+        Loops to run.
+    o : Out(stream.Signature(iteration_layout(counts, values)))
+        Iterations.
+    """
+
+    #: Cycles from the transfer of a nest to its first iteration.
+    latency = 1
+
+    def __init__(self, counts: Mapping[str, int], values: Mapping[str, Affine]) -> None:
+        self.counts = dict(counts)
+        self.values = dict(values)
+        super().__init__(
+            {
+                "nest": In(stream.Signature(nest_layout(counts, values))),
+                "o": Out(stream.Signature(iteration_layout(counts, values))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        loads = Signal()
+        steps = Signal()
+        ends = self.o.p.last.as_value().all()
+        m.d.comb += [
+            self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
+            loads.eq(self.nest.valid & self.nest.ready),
+            steps.eq(self.o.valid & self.o.ready),
+        ]
+        with m.If(self.nest.ready):
+            m.d.sync += self.o.valid.eq(self.nest.valid)
+
+        # The innermost loop that is not at its end advances; the loops inside it start over.
+        moves, inner_ends = {}, steps
+        for level in reversed(self.counts):
+            moves[level] = inner_ends
+            inner_ends = inner_ends & self.o.p.last[level]
+        for level in self.counts:
+            self._count(m, level, loads, moves[level])
+        for name in self.values:
+            self._move(m, name, loads, moves)
+        return m
+
+    def _count(self, m, level, loads, moves):
+        """Keep the number of iterations that are left, and the flags at both ends."""
+        width = self.counts[level]
+        most, left = (Signal(width, name=f"{level}_{n}", reset_less=True) for n in ("most", "left"))
+        single = Signal(name=f"{level}_single", reset_less=True)
+        first, last = self.o.p.first[level], self.o.p.last[level]
+        count = self.nest.p.counts[level]
+        with m.If(loads):
+            m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
+            m.d.sync += [first.eq(1), last.eq(count == 1)]
+        with m.Elif(moves):
+            m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
+            m.d.sync += last.eq(Mux(last, single, left == 1))
+
+    def _move(self, m, name, loads, moves):
+        """Keep a value at the first iteration of each loop that it moves with."""
+        value = self.values[name]
+        shape = value.shape(self.counts)
+        moving = [level for level in self.counts if level in value.strides]
+        start = Signal(shape, name=f"{name}_start", reset_less=True)
+        bases = {k: Signal(shape, name=f"{name}_{k}", reset_less=True) for k in moving}
+        base, stride = Signal(shape, name=f"{name}_base"), Signal(shape, name=f"{name}_stride")
+        moved = Signal(shape, name=f"{name}_moved")
+        m.d.comb += [moved.eq(base + stride), self.o.p.values[name].eq(bases[moving[-1]])]
+
+        strides = {level: self._stride(m, name, level, loads) for level in moving}
+        outer = start
+        for level in self.counts:
+            with m.If(moves[level] & ~self.o.p.last[level]):
+                m.d.comb += [base.eq(bases.get(level, outer)), stride.eq(strides.get(level, 0))]
+            outer = bases.get(level, outer)
+        for level in moving:
+            with m.If(loads):
+                m.d.sync += bases[level].eq(self.nest.p.start[name])
+            with m.Elif(moves[level]):
+                m.d.sync += bases[level].eq(moved)
+        with m.If(loads):
+            m.d.sync += start.eq(self.nest.p.start[name])
+
+    def _stride(self, m, name, level, loads):
+        """Return a stride that holds still while the nest runs."""
+        stride = self.values[name].strides[level]
+        if isinstance(stride, int):
+            return stride
+        held = Signal(stride, name=f"{name}_stride_{level}", reset_less=True)
+        with m.If(loads):
+            m.d.sync += held.eq(self.nest.p.strides[name][level])
+        return held

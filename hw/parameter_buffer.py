@@ -1,0 +1,60 @@
+"""ParameterBuffer: written word by word, read eight words at a time."""
+
+from amaranth import Cat, Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In
+
+from ..isa.config import PARAMETER_LANE_BYTES, Config
+from .interfaces import private_read_signature, write_layout
+from .word_buffer import WordBuffer
+
+__all__ = ["ParameterBuffer"]
+
+
+class ParameterBuffer(wiring.Component):
+    """Hold parameter words of eight bytes per lane, each written as eight words.
+
+    Parameters
+    ----------
+    config : Config
+        Number of parameter words and width of a word.
+
+    Members
+    -------
+    write : In(stream.Signature(write_layout(8 * config.parameter_words, config)))
+        Words to write; always ready.
+    read : In(private_read_signature(config.parameter_words, 8 * config.parameter_word_bytes))
+        One parameter word each cycle; lane ``l`` lies at bit ``64 * l``.
+    """
+
+    #: Cycles from an address to its data.
+    latency = 1
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        words = config.parameter_words
+        self.parts = [WordBuffer(words, config) for _ in range(PARAMETER_LANE_BYTES)]
+        layout = write_layout(len(self.parts) * words, config)
+        super().__init__(
+            {
+                "write": In(stream.Signature(layout)),
+                "read": In(private_read_signature(words, 8 * config.parameter_word_bytes)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        addr = self.write.p.addr
+        for index, part in enumerate(self.parts):
+            m.submodules[f"part_{index}"] = part
+            m.d.comb += [
+                part.write.valid.eq(self.write.valid & (addr[:3] == index)),
+                part.write.p.addr.eq(addr[3:]),
+                part.write.p.data.eq(self.write.p.data),
+                part.read.addr.eq(self.read.addr),
+            ]
+        m.d.comb += [
+            self.write.ready.eq(1),
+            self.read.data.eq(Cat(part.read.data for part in self.parts)),
+        ]
+        return m

@@ -1,0 +1,117 @@
+"""Requantizer: from exact sums to narrow codes in all lanes, by shifts."""
+
+from amaranth import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.config import PARAMETER_LANE_BYTES, Config
+from ..isa.instructions import Opcode
+from ..isa.requantize import MAX_LEFT_SHIFT, Rounding
+from .interfaces import fields_layout
+from .saturate import saturate
+
+__all__ = ["Requantizer", "lane_layout"]
+
+
+def lane_layout() -> data.StructLayout:
+    """Return one lane of a parameter word."""
+    layout = {"bias": signed(32), "shift": 5, "unused": 11, "addend": signed(16)}
+    assert data.StructLayout(layout).size == 8 * PARAMETER_LANE_BYTES
+    return data.StructLayout(layout)
+
+
+class Requantizer(wiring.Component):
+    """Requantize one sum per lane each cycle, in two stages.
+
+    Bit-exact with :func:`~shiftloom.isa.semantics.execute`; nothing stalls. A left shift of more
+    than 8 in the second stage saturates as one of 8 does.
+
+    Parameters
+    ----------
+    config : Config
+        Number of lanes.
+
+    Members
+    -------
+    settings : In(fields_layout(Opcode.VECTOR_REQUANTIZE))
+        Must hold still while values are inside.
+    parameters : In(data.ArrayLayout(lane_layout(), config.columns))
+        Likewise.
+    values : In(data.ArrayLayout(signed(32), config.columns))
+        Sums.
+    residual : In(8 * config.word_bytes)
+        Codes to add between the stages, ``residual_latency`` cycles after their values.
+    codes : Out(data.ArrayLayout(8, config.columns))
+        Results.
+    """
+
+    #: Cycles from values to codes.
+    latency = 8
+    #: Cycles from values to the residual that belongs to them.
+    residual_latency = 3
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "settings": In(fields_layout(Opcode.VECTOR_REQUANTIZE)),
+                "parameters": In(data.ArrayLayout(lane_layout(), config.columns)),
+                "values": In(data.ArrayLayout(signed(32), config.columns)),
+                "residual": In(8 * config.word_bytes),
+                "codes": Out(data.ArrayLayout(8, config.columns)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        settings = self.settings
+        # The second shift is counted from the largest left shift, so that it is one to the right.
+        out_shift = Signal(range(MAX_LEFT_SHIFT + 16), reset_less=True)
+        least = -MAX_LEFT_SHIFT
+        m.d.sync += out_shift.eq(Mux(settings.out_shift < least, least, settings.out_shift) - least)
+
+        for lane in range(self.config.columns):
+
+            def register(name, width, value, lane=lane):
+                signal = Signal(signed(width), name=f"{name}_{lane}", reset_less=True)
+                m.d.sync += signal.eq(value)
+                return signal
+
+            parameters = self.parameters[lane]
+            biased = register("biased", 32, self.values[lane] + parameters.bias)
+            shifted = self._shift(register, "shifted", biased, parameters.shift)
+            rounded = register("rounded", 33, self._round(shifted))
+            clamped = register("clamped", 16, saturate(rounded, settings.low, settings.high))
+            code = self.residual[8 * lane : 8 * lane + 8]
+            residual = Cat(code, code[-1] & ~settings.residual_unsigned).as_signed()
+            added = Mux(settings.residual, residual << settings.residual_shift, 0)
+            addend = register("addend", 18, parameters.addend + added)
+            sums = register("sum", 18, clamped + addend)
+            wide = Cat(Const(0, MAX_LEFT_SHIFT), sums).as_signed()
+            shifted = self._shift(register, "out_shifted", wide, out_shift)
+            rounded = register("out_rounded", len(wide) + 1, self._round(shifted))
+            limited = saturate(rounded, settings.out_low, settings.out_high)
+            m.d.sync += self.codes[lane].eq(limited)
+        return m
+
+    def _shift(self, register, name, value, amount):
+        """Shift right; keep the highest dropped bit, and whether lower ones were set, below."""
+        sticky, rest = 0, Cat(Const(0, 1), value).as_signed()
+        for bit in range(len(amount)):
+            sticky |= amount[bit] & rest[: 1 << bit].any()
+            rest = Mux(amount[bit], rest >> (1 << bit), rest)
+        return register(name, len(value) + 2, Cat(sticky, rest))
+
+    def _round(self, shifted):
+        """Return the floor of a shifted value or the integer above it."""
+        sticky, half, floor = shifted[0], shifted[1], shifted[2:].as_signed()
+        up = Array(
+            {
+                Rounding.HALF_EVEN: half & (sticky | floor[0]),
+                Rounding.HALF_UP: half,
+                Rounding.FLOOR: Const(0, 1),
+                Rounding.HALF_AWAY: half & (sticky | (floor >= 0)),
+            }[rounding]
+            for rounding in Rounding
+        )
+        return floor + up[self.settings.rounding]

@@ -1,0 +1,144 @@
+"""TapUnit: sums or maxima over the taps of a kernel, one lane per channel."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.config import Config
+
+__all__ = ["WINDOW_STEPS", "TapUnit", "tap_step_layout"]
+
+#: Kernel steps whose earlier columns are remembered.
+WINDOW_STEPS = 16
+
+#: What a maximum is over nothing at all.
+_NOTHING, _WIDE_NOTHING = -(1 << 9), -(1 << 30)
+
+
+def tap_step_layout() -> data.StructLayout:
+    """Return what is said about one input word."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "inside": 1,  # the feature map; otherwise the word is padding
+            "step": range(WINDOW_STEPS),  # of the kernel
+            "row_begins": 1,  # no column of this row came before
+            "first": 1,  # step of the kernel
+        }
+    )
+
+
+class TapUnit(wiring.Component):
+    """Combine words with the words of earlier columns at the same kernel step.
+
+    Each word is the newest of ``vector_taps`` columns; the earlier ones come from a memory with a
+    place for each of ``WINDOW_STEPS`` kernel steps. In kernels of more steps all taps but the last
+    must be zero. Columns before the first of a row count as padding. Nothing stalls.
+
+    Parameters
+    ----------
+    config : Config
+        Lanes, and taps of each.
+
+    Members
+    -------
+    maximum, unsigned : In(1)
+        Operation and type of the words; must hold still while words are inside.
+    step : In(tap_step_layout())
+        Comes with its word.
+    word : In(8 * config.word_bytes)
+        Codes.
+    taps : In(8 * config.parameter_word_bytes)
+        Tap word of the kernel step, one cycle after its word.
+    totals : Out(data.ArrayLayout(signed(32), config.columns))
+        Sums or maxima since the last first kernel step.
+    """
+
+    #: Cycles from a word to totals that contain it.
+    latency = 5
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "maximum": In(1),
+                "unsigned": In(1),
+                "step": In(tap_step_layout()),
+                "word": In(8 * config.word_bytes),
+                "taps": In(8 * config.parameter_word_bytes),
+                "totals": Out(data.ArrayLayout(signed(32), config.columns)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes, taps = self.config.columns, self.config.vector_taps
+        steps = [self.step]
+        for stage in range(1, self.latency):
+            steps.append(Signal.like(self.step, name=f"step_{stage}"))
+            m.d.sync += steps[-1].eq(steps[-2])
+
+        lowest = Mux(self.maximum & ~self.unsigned, -128, 0)
+        newest = Signal(data.ArrayLayout(signed(9), lanes), reset_less=True)
+        for lane in range(lanes):
+            code = self.word[8 * lane : 8 * lane + 8]
+            value = Cat(code, code[-1] & ~self.unsigned).as_signed()
+            m.d.sync += newest[lane].eq(Mux(self.step.inside, value, lowest))
+
+        columns = [newest]
+        if taps > 1:
+            history = data.ArrayLayout(newest.shape(), taps - 1)
+            m.submodules.window = window = memory.Memory(shape=history, depth=WINDOW_STEPS, init=[])
+            read, write = window.read_port(domain="comb"), window.write_port()
+            earlier = Signal(history)
+            with m.If(steps[1].row_begins):
+                for column in earlier:
+                    m.d.comb += [value.eq(lowest) for value in column]
+            with m.Else():
+                m.d.comb += earlier.eq(read.data)
+            columns = [*earlier, newest]
+            m.d.comb += [
+                read.addr.eq(steps[1].step),
+                write.addr.eq(steps[1].step),
+                write.en.eq(steps[1].valid),
+                write.data.eq(Cat(columns[1:])),
+            ]
+        for lane in range(lanes):
+            operands = [column[lane] for column in columns]
+            m.d.comb += self.totals[lane].eq(self._lane(m, lane, operands, steps))
+        return m
+
+    def _lane(self, m, lane, operands, steps):
+        """Multiply, combine and accumulate in one lane; return its total."""
+        products, enables = [], []
+        for index, operand in enumerate(operands):
+
+            def register(name, shape, index=index):
+                return Signal(shape, name=f"{name}_{lane}_{index}", reset_less=True)
+
+            value, tap = register("operand", signed(9)), register("tap", signed(9))
+            product, enable = register("product", signed(18)), register("enable", 1)
+            position = 64 * lane + 16 * index
+            m.d.sync += value.eq(operand)
+            m.d.sync += tap.eq(self.taps[position : position + 9])
+            # A maximum takes the values themselves, where a tap allows it.
+            factor = Mux(self.maximum, 1, tap)
+            m.d.sync += [product.eq(value * factor), enable.eq(tap != 0)]
+            products.append(product)
+            enables.append(enable)
+
+        combined = Signal(signed(20), name=f"combined_{lane}", reset_less=True)
+        total = Signal(signed(32), name=f"total_{lane}", reset_less=True)
+        best = _NOTHING
+        for product, enable in zip(products, enables, strict=True):
+            best = _larger(best, Mux(enable, product[:10].as_signed(), _NOTHING))
+        m.d.sync += combined.eq(Mux(self.maximum, best, sum(products)))
+        kept = Mux(self.maximum, _larger(total[:10].as_signed(), combined), total + combined)
+        with m.If(steps[-1].valid):
+            m.d.sync += total.eq(Mux(steps[-1].first, combined, kept))
+        empty = self.maximum & (total[:10].as_signed() == _NOTHING)
+        return Mux(empty, _WIDE_NOTHING, total)
+
+
+def _larger(a, b):
+    return Mux(b > a, b, a)

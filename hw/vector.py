@@ -1,0 +1,167 @@
+"""Vector: drains accumulators, runs kernel taps, requantizes, writes results."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.config import Config
+from ..isa.instructions import Engine, VectorOperation, VectorSource
+from .interfaces import (
+    accumulator_read_signature,
+    job_layout,
+    private_read_signature,
+    read_signature,
+    write_layout,
+)
+from .requantizer import Requantizer
+from .tap_unit import TapUnit
+from .vector_issue import VectorIssue
+
+__all__ = ["Vector"]
+
+#: Places for residual words that wait for their sums; four at most do.
+_RESIDUALS = 8
+
+
+class Vector(wiring.Component):
+    """Carry out VECTOR jobs, exactly as :func:`~shiftloom.isa.semantics.execute` says.
+
+    Takes one accumulator pixel or one input word each cycle; a residual beside input words takes a
+    cycle of its own. Only the reading of words may wait. A job begins when the one before it is
+    complete.
+
+    Parameters
+    ----------
+    config : Config
+        The accelerator.
+
+    Members
+    -------
+    job : In(stream.Signature(job_layout(Engine.VECTOR)))
+        Work.
+    done : Out(1)
+        One cycle for each job whose results can be read from the buffer.
+    active : Out(1)
+        A pixel or input word is taken.
+    read : Out(read_signature(config.activation_words, config))
+        Activation buffer, for input and residual words.
+    write : Out(stream.Signature(write_layout(config.activation_words, config)))
+        Results; must always be ready.
+    accumulators : Out(accumulator_read_signature(config))
+        Sums of the array.
+    parameters : Out(private_read_signature(...))
+        Parameter buffer.
+    """
+
+    #: Cycles from the transfer of a job to its first pixel or word, when the engine is idle.
+    latency = 1 + VectorIssue.latency
+    #: Cycles from the last pixel of a job to ``done``.
+    pixel_done_latency = 2 + Requantizer.latency + 1
+    #: Cycles from the last word of a job, input or residual, to ``done``.
+    word_done_latency = 1 + TapUnit.latency + Requantizer.latency + 1
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        words = config.activation_words
+        parameter_bits = 8 * config.parameter_word_bytes
+        super().__init__(
+            {
+                "job": In(stream.Signature(job_layout(Engine.VECTOR))),
+                "done": Out(1),
+                "active": Out(1),
+                "read": Out(read_signature(words, config)),
+                "write": Out(stream.Signature(write_layout(words, config))),
+                "accumulators": Out(accumulator_read_signature(config)),
+                "parameters": Out(private_read_signature(config.parameter_words, parameter_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        job = Signal.like(self.job.p, reset_less=True)
+        busy, starts, ends = Signal(), Signal(), Signal()
+        m.d.comb += self.job.ready.eq(~busy)
+        m.d.sync += [starts.eq(self.job.valid & self.job.ready), self.done.eq(ends)]
+        with m.If(self.job.ready):
+            m.d.sync += [job.eq(self.job.p), busy.eq(self.job.valid)]
+        with m.Elif(ends):
+            m.d.sync += busy.eq(0)
+
+        m.submodules.issue = issue = VectorIssue(self.config)
+        m.submodules.requantizer = requantizer = Requantizer(self.config)
+        m.d.comb += [
+            issue.job.eq(job),
+            issue.start.eq(starts),
+            issue.addr.ready.eq(self.read.addr.ready),
+            self.read.addr.valid.eq(issue.addr.valid),
+            self.read.addr.payload.eq(issue.addr.payload),
+            self.accumulators.half.eq(job.work.half),
+            self.accumulators.pixel.eq(issue.pixel),
+            self.active.eq(issue.active),
+        ]
+        self._parameters(m, job, starts, issue, requantizer)
+
+        token = self._sums(m, job, issue, requantizer)
+        m.d.comb += requantizer.settings.eq(job.requantize)
+        tokens = self._delayed(m, token, requantizer.latency, "requantizing")
+        addend = tokens[requantizer.residual_latency]
+        self._residuals(m, issue, addend.emits & job.requantize.residual, requantizer)
+        m.d.comb += [
+            ends.eq(tokens[-1].last),
+            self.write.valid.eq(tokens[-1].emits),
+            self.write.p.addr.eq(tokens[-1].addr),
+            self.write.p.data.eq(requantizer.codes.as_value()),
+        ]
+        return m
+
+    def _delayed(self, m, token, cycles, name):
+        """Return a token now and after each of the next cycles."""
+        tokens = [token]
+        for cycle in range(1, cycles + 1):
+            tokens.append(Signal.like(token, name=f"{name}_{cycle}"))
+            m.d.sync += tokens[-1].eq(tokens[-2])
+        return tokens
+
+    def _parameters(self, m, job, starts, issue, requantizer):
+        """Fetch the parameter word when a job starts; afterwards the port serves taps."""
+        first = job.work.parameter_addr
+        fetched = Signal()
+        m.d.comb += self.parameters.addr.eq(Mux(starts, first, issue.parameter))
+        m.d.sync += fetched.eq(starts)
+        parameters = Signal.like(requantizer.parameters, reset_less=True)
+        with m.If(fetched):
+            m.d.sync += parameters.eq(self.parameters.data)
+        m.d.comb += requantizer.parameters.eq(parameters)
+
+    def _sums(self, m, job, issue, requantizer):
+        """Bring sums to the requantizer, from taps or accumulators; return their token."""
+        loops = job.loops
+        m.submodules.taps = taps = TapUnit(self.config)
+        drained = Signal.like(requantizer.values, reset_less=True)
+        tokens = self._delayed(m, issue.token, taps.latency, "summing")
+        token = Signal.like(issue.token)
+        m.d.sync += drained.eq(self.accumulators.data)
+        m.d.comb += [
+            taps.maximum.eq(loops.operation == VectorOperation.MAX),
+            taps.unsigned.eq(loops.unsigned),
+            taps.step.eq(issue.step),
+            taps.word.eq(self.read.data),
+            taps.taps.eq(self.parameters.data),
+        ]
+        with m.If(loops.source == VectorSource.ACTIVATION):
+            m.d.comb += [requantizer.values.eq(taps.totals), token.eq(tokens[-1])]
+        with m.Else():
+            m.d.comb += [requantizer.values.eq(drained), token.eq(tokens[1])]
+        return token
+
+    def _residuals(self, m, issue, pops, requantizer):
+        """Keep residual words in order until their sums need them."""
+        width = len(self.read.data)
+        m.submodules.residuals = words = memory.Memory(shape=width, depth=_RESIDUALS, init=[])
+        write, read = words.write_port(), words.read_port(domain="comb")
+        m.d.comb += [
+            write.en.eq(issue.residual),
+            write.data.eq(self.read.data),
+            requantizer.residual.eq(read.data),
+        ]
+        m.d.sync += [write.addr.eq(write.addr + issue.residual), read.addr.eq(read.addr + pops)]

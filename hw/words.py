@@ -1,0 +1,95 @@
+"""Words: the internal side of a transfer, word by word."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.instructions import FORMATS, WORD_ADDR_BITS, Opcode
+from .interfaces import INDEX_BITS
+
+__all__ = ["Words", "area_layout", "place_layout"]
+
+
+def area_layout() -> data.StructLayout:
+    """Return the part of a transfer that concerns the buffer, and the job's index."""
+    wanted = ("buffer", "addr", "words", "runs", "pitch")
+    fields = {field.name: field.width for field in FORMATS[Opcode.LOAD]}
+    return data.StructLayout({**{name: fields[name] for name in wanted}, "index": INDEX_BITS})
+
+
+def place_layout() -> data.StructLayout:
+    """Return one word's place in a buffer, and what ends with it.
+
+    ``void`` marks the only place of a job that moves nothing.
+    """
+    fields = {field.name: field.width for field in FORMATS[Opcode.LOAD]}
+    return data.StructLayout(
+        {
+            "buffer": fields["buffer"],
+            "addr": WORD_ADDR_BITS,
+            "index": INDEX_BITS,
+            "run_ends": 1,
+            "job_ends": 1,
+            "void": 1,
+        }
+    )
+
+
+class Words(wiring.Component):
+    """Walk the words of transfers in a buffer.
+
+    Gives one place each cycle, over jobs too.
+
+    Members
+    -------
+    i : In(stream.Signature(area_layout()))
+        Transfers.
+    o : Out(stream.Signature(place_layout()))
+        Places of their words, in order.
+    """
+
+    #: Cycles from the transfer on ``i`` to the first cycle its first place is valid on ``o``.
+    latency = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "i": In(stream.Signature(area_layout())),
+                "o": Out(stream.Signature(place_layout())),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        area = Signal(area_layout(), reset_less=True)
+        busy = Signal()
+        words = Signal.like(area.words, reset_less=True)
+        addr = Signal(WORD_ADDR_BITS, reset_less=True)
+        start = Signal(WORD_ADDR_BITS, reset_less=True)
+
+        void = (area.words == 0) | (area.runs == 0)
+        run_ends = words <= 1
+        job_ends = void | (run_ends & (area.runs == 1))
+        m.d.comb += [
+            self.o.valid.eq(busy),
+            self.o.p.buffer.eq(area.buffer),
+            self.o.p.addr.eq(addr),
+            self.o.p.index.eq(area.index),
+            self.o.p.run_ends.eq(run_ends),
+            self.o.p.job_ends.eq(job_ends),
+            self.o.p.void.eq(void),
+            self.i.ready.eq(~busy | (self.o.ready & job_ends)),
+        ]
+
+        next_start = (start + area.pitch)[:WORD_ADDR_BITS]
+        with m.If(self.i.ready):
+            m.d.sync += [busy.eq(self.i.valid), area.eq(self.i.p), words.eq(self.i.p.words)]
+            m.d.sync += [addr.eq(self.i.p.addr), start.eq(self.i.p.addr)]
+        with m.Elif(self.o.ready):
+            m.d.sync += [
+                words.eq(Mux(run_ends, area.words, words - 1)),
+                addr.eq(Mux(run_ends, next_start, addr + 1)),
+            ]
+            with m.If(run_ends):
+                m.d.sync += [start.eq(next_start), area.runs.eq(area.runs - 1)]
+        return m

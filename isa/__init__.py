@@ -1,0 +1,1 @@
+"""The contract: configuration, numbers, integer arithmetic, instructions, program file."""

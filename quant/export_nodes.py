@@ -1,0 +1,268 @@
+"""The ONNX nodes of a quantized graph."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from ..isa.requantize import Rounding
+from .errors import UnsupportedError
+from .graph import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Host,
+    MaxPool,
+    Node,
+    Pad,
+    QuantGraph,
+    Slice,
+    TensorType,
+)
+
+__all__ = ["Exporter"]
+
+Array = NDArray[Any]
+FLOAT = onnx.TensorProto.FLOAT
+
+
+class Exporter:
+    """Collects nodes and constants; a tensor of codes is its dequantized float tensor.
+
+    Parameters
+    ----------
+    graph : QuantGraph
+        What to export.
+    """
+
+    def __init__(self, graph: QuantGraph) -> None:
+        self.graph = graph
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.known: set[str] = set()
+        host = any(isinstance(node, Host) for node in graph.nodes)
+        self.batch: int | str = 1 if host else "N"
+
+    def build(self) -> None:
+        """Export inputs, nodes and outputs."""
+        for name in self.graph.inputs:
+            self._input(name)
+        for node in self.graph.nodes:
+            self._node(node)
+        for name in self.graph.outputs:
+            self._output(name)
+
+    def finish(self) -> onnx.GraphProto:
+        """Return the ONNX graph."""
+        infos = [
+            [
+                helper.make_tensor_value_info(
+                    n, FLOAT, [self.batch, *self.graph.edges[n].shape[1:]]
+                )
+                for n in names
+            ]
+            for names in (self.graph.inputs, self.graph.outputs)
+        ]
+        return helper.make_graph(self.nodes, self.graph.name, infos[0], infos[1], self.constants)
+
+    def inner(self, name: str) -> str:
+        """Return the name of a feature map; inputs and outputs have the model's layout."""
+        edge = name in self.graph.inputs or name in self.graph.outputs
+        return f"{name}/map" if edge and name in self.graph.tensors else name
+
+    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node and return its output."""
+        name = f"{output}/{op}"
+        self.nodes.append(helper.make_node(op, list(inputs), [output], name=name, **attributes))
+        return output
+
+    def constant(self, name: str, values: Array) -> str:
+        """Add a constant once and return its name."""
+        if name not in self.known:
+            self.known.add(name)
+            self.constants.append(numpy_helper.from_array(np.array(values), name))
+        return name
+
+    def scale(self, exponents: tuple[int, ...], name: str = "") -> str:
+        """Return a constant with powers of two: one, or one per channel under a name."""
+        values = np.ldexp(np.float32(1), np.array(exponents)).astype(np.float32)
+        if len(exponents) == 1:
+            return self.constant(f"scale/{exponents[0]}", values[0])
+        return self.constant(name, values)
+
+    def integers(self, values: Sequence[int]) -> str:
+        """Return a constant vector of integers."""
+        return self.constant(
+            f"integers/{'_'.join(str(v) for v in values)}", np.array(values, np.int64)
+        )
+
+    def quantized(self, source: str, output: str, tensor: TensorType, low: int, high: int) -> None:
+        """Add QuantizeLinear, a Clip where codes are narrower than a byte, DequantizeLinear."""
+        kind = np.int8 if tensor.signed else np.uint8
+        zero = self.constant(f"zero/{kind.__name__}", np.array(0, kind))
+        scale = self.scale((tensor.exponent,))
+        codes = self.add("QuantizeLinear", [source, scale, zero], f"{output}/codes")
+        limits = np.iinfo(kind)
+        if (low, high) != (limits.min, limits.max):
+            bounds = [
+                self.constant(f"code/{kind.__name__}/{v}", np.array(v, kind)) for v in (low, high)
+            ]
+            codes = self.add("Clip", [codes, *bounds], f"{output}/clipped")
+        self.add("DequantizeLinear", [codes, scale, zero], output)
+
+    def _input(self, name: str) -> None:
+        tensor, edge = self.graph.tensors[name], self.graph.edges[name]
+        last = f"{name}/quantized"
+        self.quantized(name, last, tensor, tensor.low, tensor.high)
+        if edge.permutation:
+            permutation = [0, *(axis + 1 for axis in edge.permutation)]
+            last = self.add("Transpose", [last], f"{name}/turned", perm=permutation)
+        shape = self.integers((0, *tensor.shape))
+        self.add("Reshape", [last, shape], self.inner(name))
+
+    def _output(self, name: str) -> None:
+        if name not in self.graph.tensors:
+            return
+        edge, last = self.graph.edges[name], self.inner(name)
+        sizes = edge.shape[1:]
+        if edge.permutation:
+            turned = self.integers((0, *(sizes[axis] for axis in edge.permutation)))
+            last = self.add("Reshape", [last, turned], f"{name}/unturned")
+            back = [0, *(int(axis) + 1 for axis in np.argsort(edge.permutation))]
+            last = self.add("Transpose", [last], f"{name}/plain", perm=back)
+        self.add("Reshape", [last, self.integers((0, *sizes))], name)
+
+    def _node(self, node: Node) -> None:
+        inputs = [self.inner(name) for name in node.inputs]
+        output = self.inner(node.output)
+        if isinstance(node, Conv):
+            self._conv(node, inputs, output)
+        elif isinstance(node, Add):
+            total = self.add("Add", inputs, f"{output}/sum")
+            self._requantized(node, total, output)
+        elif isinstance(node, AveragePool):
+            self._average(node, inputs, output)
+        elif isinstance(node, Host):
+            self._host(node, inputs, output)
+        else:
+            self._moved(node, inputs, output)
+
+    def _moved(self, node: Node, inputs: list[str], output: str) -> None:
+        if isinstance(node, MaxPool):
+            self.add(
+                "MaxPool",
+                inputs,
+                output,
+                kernel_shape=node.kernel,
+                strides=node.stride,
+                dilations=node.dilation,
+                pads=node.padding,
+            )
+        elif isinstance(node, Concat):
+            self.add("Concat", inputs, output, axis=1)
+        elif isinstance(node, Pad):
+            pads = self.integers((0, *node.before, 0, *node.after))
+            self.add("Pad", [*inputs, pads], output)
+        elif isinstance(node, Slice):
+            bounds = [self.integers(v) for v in (node.start, node.stop, (1, 2, 3), node.step)]
+            self.add("Slice", [*inputs, *bounds], output)
+        else:
+            raise TypeError(type(node).__name__)
+
+    def _conv(self, node: Conv, inputs: list[str], output: str) -> None:
+        source = self.graph.tensors[node.inputs[0]].exponent
+        weight = self.constant(f"{node.output}/weight", node.weight)
+        scale = self.scale(node.weight_exponent, f"{output}/weight_scale")
+        self.add("DequantizeLinear", [weight, scale], f"{output}/weights", axis=0)
+        operands = [*inputs, f"{output}/weights"]
+        if node.bias.any():
+            bias = self.constant(f"{node.output}/bias", node.bias)
+            exponents = tuple(e + source for e in node.weight_exponent)
+            steps = self.scale(exponents, f"{output}/bias_scale")
+            operands.append(self.add("DequantizeLinear", [bias, steps], f"{output}/biases", axis=0))
+        window = {
+            "strides": node.stride,
+            "dilations": node.dilation,
+            "pads": node.padding,
+            "group": node.groups,
+        }
+        acc = self.add("Conv", operands, f"{output}/sum", **window)
+        if node.mid_bias.any() or (node.requantize.out_shift > 0):
+            acc = self._middle(node, acc, output, node.weight_exponent[0] + source)
+        self._requantized(node, acc, output)
+
+    def _middle(self, node: Conv, acc: str, output: str, step: int) -> str:
+        """Add the first of two roundings and the second bias."""
+        params = node.requantize
+        middle = step + params.shift[0]
+        scaled = self.add("Mul", [acc, self.scale((-middle,))], f"{output}/scaled")
+        rounded = self.add("Round", [scaled], f"{output}/rounded")
+        bounds = [
+            self.constant(f"value/{v}", np.array(v, np.float32)) for v in (params.low, params.high)
+        ]
+        last = self.add("Clip", [rounded, *bounds], f"{output}/saturated")
+        if node.mid_bias.any():
+            name = self.constant(f"{node.output}/mid_bias", node.mid_bias.reshape(-1, 1, 1))
+            floats = self.add("Cast", [name], f"{output}/mid", to=FLOAT)
+            last = self.add("Add", [last, floats], f"{output}/biased")
+        return self.add("Mul", [last, self.scale((middle,))], f"{output}/middle")
+
+    def _requantized(self, node: Conv | Add, acc: str, output: str) -> None:
+        params = node.requantize
+        if params.rounding is not Rounding.HALF_EVEN:
+            raise UnsupportedError(
+                "SL-Q114", f"rounding {params.rounding.name} in QDQ", node=node.name
+            )
+        tensor = self.graph.tensors[node.output]
+        self.quantized(acc, output, tensor, params.out_low, params.out_high)
+
+    def _average(self, node: AveragePool, inputs: list[str], output: str) -> None:
+        """Add a depthwise convolution; to round down, its bias is just above minus a half."""
+        source, tensor = self.graph.tensors[node.inputs[0]], self.graph.tensors[node.output]
+        params, channels = node.requantize, source.shape[0]
+        shift = params.shift[0] + params.out_shift
+        acc = tensor.exponent - shift
+        code = np.full((channels, 1, *node.kernel), node.reciprocal, np.uint8)
+        weight = self.constant(f"{output}/reciprocal", code)
+        scale = self.scale((acc - source.exponent,))
+        zero = self.constant("zero/uint8", np.array(0, np.uint8))
+        operands = [
+            *inputs,
+            self.add("DequantizeLinear", [weight, scale, zero], f"{output}/factor"),
+        ]
+        if params.rounding is Rounding.FLOOR and shift > 0:
+            offset = np.ldexp(np.float32(2.0 ** -(shift + 1) - 0.5), tensor.exponent)
+            operands.append(
+                self.constant(f"{output}/offset", np.full(channels, offset, np.float32))
+            )
+        total = self.add(
+            "Conv",
+            operands,
+            f"{output}/sum",
+            strides=node.stride,
+            pads=node.padding,
+            group=channels,
+        )
+        self.quantized(total, output, tensor, params.out_low, params.out_high)
+
+    def _host(self, node: Host, inputs: list[str], output: str) -> None:
+        model = onnx.ModelProto.FromString(node.model)
+        last = f"{output}/float" if node.requantized else output
+        names = dict(zip((v.name for v in model.graph.input), inputs, strict=True))
+        names[model.graph.output[0].name] = last
+        for tensor in model.graph.initializer:
+            names[tensor.name] = f"{output}/{tensor.name}"
+            tensor.name = names[tensor.name]
+            self.constants.append(tensor)
+        for part in model.graph.node:
+            part.name = f"{output}/{part.op_type}{len(self.nodes)}"
+            part.input[:] = [names.get(n, f"{output}/{n}") if n else "" for n in part.input]
+            part.output[:] = [names.get(n, f"{output}/{n}") for n in part.output]
+            self.nodes.append(part)
+        if node.requantized:
+            form = self.graph.tensors[node.output]
+            self.quantized(last, output, form, form.low, form.high)

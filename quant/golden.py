@@ -1,0 +1,211 @@
+"""Golden execution of a quantized graph: the integers that every other level must reproduce."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import golden_ops as ops
+from .errors import ModelError
+from .graph import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Host,
+    MaxPool,
+    Node,
+    Pad,
+    QuantGraph,
+    Slice,
+    TensorType,
+)
+from .host_models import evaluate
+from .layout import decode_layout, encode_layout
+
+__all__ = ["decode_output", "encode_input", "predict", "run", "run_node"]
+
+Array = NDArray[Any]
+
+#: Samples that travel through the network together, by the largest number of elements of a tensor.
+BLOCK = 1 << 20
+
+
+def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> dict[str, Array]:
+    """Execute a quantized graph on a batch.
+
+    Parameters
+    ----------
+    graph : QuantGraph
+        The network.
+    inputs : mapping
+        For each input codes ``(batch, channels, height, width)``, of any integer type.
+    keep : bool
+        Return every tensor, not only the outputs.
+
+    Returns
+    -------
+    dict
+        By tensor name: int16 codes ``(batch, channels, height, width)``; float32 values in the
+        model's own layout for tensors that the host made and that did not return to codes.
+
+    Raises
+    ------
+    ModelError
+        An input is missing, has another shape, or holds codes outside its format.
+    """
+    for name in graph.inputs:
+        _check_input(graph, name, inputs)
+    batch = min(len(inputs[name]) for name in graph.inputs)
+    largest = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
+    step = max(1, min(batch, BLOCK // largest))
+    blocks = []
+    for start in range(0, batch, step):
+        part = {name: inputs[name][start : start + step] for name in graph.inputs}
+        blocks.append(_run_block(graph, part, keep))
+    names = blocks[0] if blocks else {}
+    return {name: np.concatenate([block[name] for block in blocks]) for name in names}
+
+
+def _check_input(graph: QuantGraph, name: str, inputs: Mapping[str, Array]) -> None:
+    tensor = graph.tensors[name]
+    if name not in inputs:
+        raise ModelError("SL-Q111", "no codes for this input", node=name)
+    codes = inputs[name]
+    if codes.ndim != 4 or codes.shape[1:] != tensor.shape or codes.dtype.kind not in "iu":
+        raise ModelError(
+            "SL-Q111",
+            f"{codes.dtype} codes of shape {codes.shape}",
+            node=name,
+            allowed=f"integers of shape (samples, {', '.join(str(s) for s in tensor.shape)})",
+        )
+    if codes.size and not tensor.low <= codes.min() <= codes.max() <= tensor.high:
+        raise ModelError(
+            "SL-Q111",
+            f"codes {codes.min()} to {codes.max()}",
+            node=name,
+            allowed=f"{tensor.low} to {tensor.high}",
+        )
+
+
+def _run_block(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool) -> dict[str, Array]:
+    uses = Counter(name for node in graph.nodes for name in node.inputs)
+    uses.update(graph.outputs)
+    values = {
+        name: np.ascontiguousarray(codes.swapaxes(0, 1), dtype=np.float32)
+        for name, codes in inputs.items()
+    }
+    results: dict[str, Array] = {}
+    for node in graph.nodes:
+        values[node.output] = run_node(graph, node, [values[name] for name in node.inputs])
+        for name in node.inputs:
+            uses[name] -= 1
+            if not uses[name]:
+                value = values.pop(name)
+                results.update({name: _public(graph, name, value)} if keep else {})
+    kept = values if keep else graph.outputs
+    results.update({name: _public(graph, name, values[name]) for name in kept})
+    return results
+
+
+def _public(graph: QuantGraph, name: str, value: Array) -> Array:
+    if name not in graph.tensors:
+        return value
+    return np.ascontiguousarray(value.swapaxes(0, 1), dtype=np.int16)
+
+
+def run_node(graph: QuantGraph, node: Node, inputs: list[Array]) -> Array:
+    """Return what a node makes of codes in float32, ``(channels, batch, height, width)``."""
+    if isinstance(node, Host):
+        return _run_host(graph, node, inputs)
+    if isinstance(node, Conv):
+        acc = ops.accumulate_conv(node, inputs[0], magnitude(graph.tensors[node.inputs[0]]))
+        second = node.mid_bias.astype(acc.dtype).reshape(-1, 1, 1, 1)
+        return ops.requantize_exact(acc, node.requantize, second)
+    return _RUNNERS[type(node)](node, inputs)
+
+
+def _add(node: Add, inputs: list[Array]) -> Array:
+    return ops.requantize_exact(ops.accumulate_add(node, inputs[0], inputs[1]), node.requantize)
+
+
+def _average(node: AveragePool, inputs: list[Array]) -> Array:
+    return ops.requantize_exact(ops.accumulate_average(node, inputs[0]), node.requantize)
+
+
+_RUNNERS: Mapping[type[Node], Callable[..., Array]] = {
+    Add: _add,
+    AveragePool: _average,
+    Concat: lambda node, inputs: np.concatenate(inputs),
+    MaxPool: lambda node, inputs: ops.max_pool(node, inputs[0]),
+    Pad: lambda node, inputs: ops.pad(node, inputs[0]),
+    Slice: lambda node, inputs: ops.slice_(node, inputs[0]),
+}
+
+
+def magnitude(tensor: TensorType) -> int:
+    """Return the largest magnitude of a code."""
+    return max(-tensor.low, tensor.high)
+
+
+def _run_host(graph: QuantGraph, node: Host, inputs: list[Array]) -> Array:
+    result = evaluate_host(graph, node.model, node.inputs, inputs)
+    if not node.requantized:
+        return result
+    tensor = graph.tensors[node.output]
+    codes = np.rint(np.ldexp(result.astype(np.float64), -tensor.exponent))
+    clipped = np.clip(codes, tensor.low, tensor.high).astype(np.float32)
+    return np.ascontiguousarray(clipped.swapaxes(0, 1))
+
+
+def evaluate_host(
+    graph: QuantGraph, model: bytes, names: tuple[str, ...], inputs: list[Array]
+) -> NDArray[np.float32]:
+    """Return the float result of a host node for inputs that are codes or float tensors."""
+    floats = []
+    for name, value in zip(names, inputs, strict=True):
+        tensor = graph.tensors.get(name)
+        if tensor is None:
+            floats.append(value)
+        else:
+            floats.append(np.ldexp(value.swapaxes(0, 1), tensor.exponent).astype(np.float32))
+    return evaluate(model, floats)
+
+
+def encode_input(graph: QuantGraph, name: str, values: Array) -> NDArray[np.int16]:
+    """Return a batch of the model's own inputs as codes.
+
+    Parameters
+    ----------
+    values : float array
+        In the model's layout, with any batch as first axis.
+
+    Raises
+    ------
+    ModelError
+        The shape is not the model's, or a value is not finite.
+    """
+    tensor = graph.tensors[name]
+    maps = encode_layout(np.asarray(values, dtype=np.float32), graph.edges[name], tensor.shape)
+    if not np.isfinite(maps).all():
+        raise ModelError("SL-Q111", "values that are NaN or infinite", node=name)
+    codes = np.rint(np.ldexp(maps, -tensor.exponent))
+    return np.clip(codes, tensor.low, tensor.high).astype(np.int16)
+
+
+def decode_output(graph: QuantGraph, name: str, result: Array) -> NDArray[np.float32]:
+    """Return an output of :func:`run` as values in the model's own layout."""
+    tensor = graph.tensors.get(name)
+    if tensor is None:
+        return result.astype(np.float32, copy=False)
+    values = np.ldexp(result.astype(np.float32), tensor.exponent)
+    return decode_layout(values, graph.edges[name])
+
+
+def predict(graph: QuantGraph, inputs: Mapping[str, Array]) -> dict[str, NDArray[np.float32]]:
+    """Return the outputs for a batch, both in the model's own layouts."""
+    codes = {name: encode_input(graph, name, inputs[name]) for name in graph.inputs}
+    results = run(graph, codes)
+    return {name: decode_output(graph, name, results[name]) for name in graph.outputs}

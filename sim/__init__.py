@@ -1,0 +1,1 @@
+"""Programs run: golden model and compiled RTL."""

@@ -1,0 +1,22 @@
+"""Fixtures and command-line options of the whole suite."""
+
+import functools
+
+import hypothesis
+import pytest
+
+from tests.support import pysim
+
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
+hypothesis.settings.load_profile("ci")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--vcd", action="store_true", help="write a waveform for each simulation")
+
+
+@pytest.fixture
+def simulate(request, tmp_path):
+    """Return the simulation runner; with ``--vcd`` it keeps a waveform of this test."""
+    vcd = tmp_path / "wave.vcd" if request.config.getoption("--vcd") else None
+    return functools.partial(pysim.simulate, vcd=vcd)

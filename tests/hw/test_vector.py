@@ -1,0 +1,114 @@
+"""Vector: when it takes words, when it is done; Compute's tests say what it makes of them."""
+
+import pytest
+from amaranth import Elaboratable, Module
+from amaranth.lib.wiring import connect
+
+from shiftloom.hw.activation_buffer import ActivationBuffer
+from shiftloom.hw.parameter_buffer import ParameterBuffer
+from shiftloom.hw.vector import Vector
+from shiftloom.isa.config import load_config
+from shiftloom.isa.instructions import VectorSource
+
+TINY = load_config("tiny")
+
+
+class Bench(Elaboratable):
+    """The engine between its buffers; accumulators are all zero."""
+
+    def __init__(self):
+        self.vector = Vector(TINY)
+        self.activations = ActivationBuffer(TINY)
+        self.parameters = ParameterBuffer(TINY)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.vector = self.vector
+        m.submodules.activations = self.activations
+        m.submodules.parameters = self.parameters
+        connect(m, self.vector.read, self.activations.vector)
+        connect(m, self.vector.write, self.activations.vector_write)
+        connect(m, self.vector.parameters, self.parameters.read)
+        return m
+
+
+def run(simulate, loops, requantize, rows, *, feeder=None):
+    """Return cycles of ``active``, of writes and of ``done``; the job is taken in cycle 0."""
+    bench = Bench()
+    vector = bench.vector
+    events = {"active": [], "write": [], "done": [], "ready": []}
+
+    async def testbench(ctx):
+        job = {"loops": loops, "requantize": requantize, "work": {"rows": rows, "write_addr": 100}}
+        ctx.set(vector.job.payload, job)
+        ctx.set(vector.job.valid, 1)
+        signals = vector.active, vector.write.valid, vector.done, vector.job.ready
+        for cycle in range(200):
+            if feeder:
+                ctx.set(bench.activations.feeder.valid, 1)
+                ctx.set(bench.activations.feeder.addr, feeder(cycle))
+            _, _, *values = await ctx.tick().sample(*signals)
+            for name, value in zip(events, values, strict=True):
+                if value:
+                    events[name].append(cycle)
+            ctx.set(vector.job.valid, 0)
+            if events["done"]:
+                return
+
+    simulate(bench, testbench)
+    assert events["ready"][0] == 0
+    assert events["ready"][1] == events["done"][0]
+    return events["active"], events["write"], events["done"]
+
+
+def test_one_pixel_is_drained_each_cycle(simulate):
+    loops = {"source": VectorSource.ACCUMULATOR, "columns": 5, "kernel_rows": 7, "emit_period": 1}
+    active, writes, done = run(simulate, loops, {"residual": 1}, rows=3)
+    assert active == [Vector.latency + n for n in range(15)]
+    assert done == [active[-1] + Vector.pixel_done_latency]
+    assert writes == [n + Vector.pixel_done_latency - 1 for n in active]
+
+
+@pytest.mark.parametrize("residual", [0, 1])
+def test_one_word_is_taken_each_cycle_and_residuals_between(simulate, residual):
+    loops = {
+        "source": VectorSource.ACTIVATION,
+        "columns": 5,
+        "kernel_rows": 3,
+        "kernel_columns": 1,
+        "emit_first": 2,
+        "emit_period": 2,
+    }
+    active, writes, done = run(simulate, loops, {"residual": residual}, rows=2)
+    emits = [n * 15 + 3 * column + 2 for n in range(2) for column in (2, 4)]
+    late = [sum(residual for e in emits if e < n) for n in range(30)]
+    assert active == [Vector.latency + n + late[n] for n in range(30)]
+    assert writes == [active[n] + residual + Vector.word_done_latency - 1 for n in emits]
+    assert done == [active[-1] + residual + Vector.word_done_latency]
+
+
+def test_words_wait_for_their_bank_only(simulate):
+    loops = {
+        "source": VectorSource.ACTIVATION,
+        "columns": 6,
+        "kernel_rows": 1,
+        "kernel_columns": 1,
+        "column_stride": 1,
+        "emit_period": 1,
+    }
+    active, _, _ = run(simulate, loops, {}, rows=1, feeder=lambda cycle: cycle // 4)
+    banks = TINY.activation_banks
+    expected, cycle = [], Vector.latency
+    for column in range(6):
+        while cycle // 4 % banks == column % banks:
+            cycle += 1
+        expected.append(cycle)
+        cycle += 1
+    assert active == expected
+
+
+def test_a_job_that_emits_nothing_is_done_all_the_same(simulate):
+    loops = {"source": VectorSource.ACCUMULATOR, "columns": 2, "emit_first": 5, "emit_period": 1}
+    active, writes, done = run(simulate, loops, {}, rows=2)
+    assert (len(active), writes) == (4, [])
+    assert done == [active[-1] + Vector.pixel_done_latency]

@@ -3,23 +3,35 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: test test-all lint clean
+# The RTL engine is compiled: by the system's C++ compiler, else by the one in the ziglang package.
+COMPILER := $(firstword $(foreach name,$(CXX) g++ clang++ c++,$(shell command -v $(name))))
+EXTRAS := $(if $(COMPILER),,[zig])
 
-$(VENV)/installed: pyproject.toml
+.PHONY: demo test test-all lint clean
+
+$(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade "pip>=25.1"
-	$(RUN) -m pip install --quiet --editable . --group dev
+	$(RUN) -m pip install --quiet --editable ".$(EXTRAS)"
 	touch $@
 
-test: $(VENV)/installed
+$(VENV)/tested: $(VENV)/ready
+	$(RUN) -m pip install --quiet --editable ".$(EXTRAS)" --group dev
+	touch $@
+
+demo: $(VENV)/ready
+	$(VENV)/bin/shiftloom demo -o build/demo
+
+test: $(VENV)/tested
 	$(RUN) -m pytest -n 2 -m "not slow"
 
-test-all: $(VENV)/installed
+test-all: $(VENV)/tested
 	$(RUN) -m pytest -n 2
 
-lint: $(VENV)/installed
+lint: $(VENV)/tested
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m pytest -q tests/test_types.py
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build

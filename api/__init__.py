@@ -1,1 +1,46 @@
-"""Shiftloom: generate, simulate and verify quantized neural-network accelerators."""
+"""Shiftloom: generate, simulate and verify quantized neural-network accelerators.
+
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate`` and ``check``. They
+are loaded when they are used first, so that importing the package takes no time.
+"""
+
+from importlib import import_module, metadata
+from typing import Any
+
+__all__ = [
+    "Config",
+    "__version__",
+    "check",
+    "compile",
+    "generate",
+    "load_config",
+    "quantize",
+    "simulate",
+    "verify",
+]
+
+_HOMES = {
+    "Config": "isa.config",
+    "check": "flow.check",
+    "compile": "flow.compile",
+    "generate": "flow.generate",
+    "load_config": "isa.config",
+    "quantize": "flow.quantize",
+    "simulate": "flow.simulate",
+    "verify": "flow.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value = metadata.version("shiftloom")
+    elif name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

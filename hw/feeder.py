@@ -90,6 +90,7 @@ class Feeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         levels = _TILE_LEVELS + _PIXEL_LEVELS
+        self._again = Signal()  # the words of the operand before are read once
         m.submodules.nest = nest = JobNest(Engine.MAC, levels, _moves(self.config))
         connect(m, flipped(self.job), nest.job)
         job = Signal.like(self.job.p, reset_less=True)
@@ -111,19 +112,20 @@ class Feeder(wiring.Component):
             self.ends.eq(Cat(last[level] for level in _TILE_LEVELS).all()),
         ]
 
-        swap = self.swaps
+        swap, operations = self.swaps, [operation]
         for stage in range(self.latency):
             moved = Signal.like(operation, name=f"operation_{stage}")
             m.d.sync += moved.eq(operation)
             operation = moved
+            operations.append(moved)
             if stage == 0:
-                m.d.comb += self.read.valid.eq(operation.valid)
+                m.d.comb += self.read.valid.eq(operation.valid & ~self._again)
             if stage < self.latency - 1:
                 swapped = Signal(name=f"swap_{stage}")
                 m.d.sync += swapped.eq(swap)
                 swap = swapped
         m.d.comb += [self.operation.eq(operation), self.swap.eq(swap)]
-        self._align(m, values, job.loops)
+        self._align(m, values, job.loops, operations[:2])
         return m
 
     def _unsettled(self, m, operation):
@@ -137,19 +139,30 @@ class Feeder(wiring.Component):
             before = recent
         return Cat(clashes).any() & ~operation.overwrite
 
-    def _align(self, m, values, loops):
-        """Read words and shift the first byte to lane 0; drive the operands."""
+    def _align(self, m, values, loops, operations):
+        """Read words and shift the first byte to lane 0; drive the operands.
+
+        Words that the operand before took already are not read again: neighbouring pixels of a
+        folded map share words, and their bank is left to others.
+        """
         rows, word_bytes = self.config.rows, self.config.word_bytes
         offset_bits = exact_log2(word_bytes)
         offsets = [Signal(offset_bits, name=f"offset_{n}", reset_less=True) for n in range(3)]
         window = Signal(16 * word_bytes, reset_less=True)
         offset = values.addr[:offset_bits]
+        again, keeps = self._again, Signal(reset_less=True)
+        wide = offset > word_bytes - rows
+        same = (self.read.addr == values.addr[offset_bits:]) & (self.read.wide | ~wide)
+        present, previous = operations
         m.d.sync += [
+            again.eq(present.valid & previous.valid & same),
+            keeps.eq(again),
             self.read.addr.eq(values.addr[offset_bits:]),
-            self.read.wide.eq(offset > word_bytes - rows),
+            self.read.wide.eq(wide),
             Cat(offsets).eq(Cat(offset, offsets)),
-            window.eq(self.read.data),
         ]
+        with m.If(~keeps):
+            m.d.sync += window.eq(self.read.data)
         inside, flips = self._pad(m, values, loops)
         aligned = window.bit_select(offsets[-1] << 3, 8 * rows)
         for row in range(rows):

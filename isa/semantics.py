@@ -4,48 +4,18 @@ These functions are the definition that the hardware is tested against. They tak
 fields and change a :class:`Machine`; nothing here knows about time.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .config import Config
 from .instructions import Buffer, Instruction, Opcode, VectorOperation, VectorSource
+from .machine import Machine, check_settings
 from .requantize import Rounding, shift_round
 
 __all__ = ["Machine", "execute"]
 
 #: Products of two signed bytes that float32 adds exactly: 1024 * 2**14 = 2**24.
 EXACT_PRODUCTS = 1024
-
-
-@dataclass
-class Machine:
-    """State that instructions see.
-
-    Parameters
-    ----------
-    config : Config
-        The hardware.
-    regions : list of uint8 array
-        External memory behind each of the four base addresses.
-    """
-
-    config: Config
-    regions: list[NDArray[np.uint8]]
-    activation: NDArray[np.uint8] = field(init=False)
-    weight: NDArray[np.uint8] = field(init=False)
-    parameter: NDArray[np.uint8] = field(init=False)
-    accumulators: NDArray[np.int64] = field(init=False)
-    settings: dict[Opcode, Instruction] = field(init=False)
-
-    def __post_init__(self) -> None:
-        config = self.config
-        self.activation = np.zeros((config.activation_words, config.word_bytes), np.uint8)
-        self.weight = np.zeros((config.weight_words, config.word_bytes), np.uint8)
-        self.parameter = np.zeros((config.parameter_words * 8, config.word_bytes), np.uint8)
-        self.accumulators = np.zeros((2, config.accumulator_pixels, config.columns), np.int64)
-        self.settings = {}
 
 
 def execute(machine: Machine, instruction: Instruction) -> NDArray[np.int64] | None:
@@ -59,9 +29,11 @@ def execute(machine: Machine, instruction: Instruction) -> NDArray[np.int64] | N
     Raises
     ------
     ValueError
-        An access outside a buffer or a region, or an illegal opcode.
+        An access outside a buffer or a region, an illegal opcode, work without settings, a count
+        of zero, or a tap that meets a word before its row.
     """
     opcode = instruction.opcode
+    check_settings(machine, opcode)
     if opcode is Opcode.LOAD:
         _load(machine, instruction)
     elif opcode is Opcode.STORE:
@@ -96,6 +68,12 @@ def _inside(index: NDArray[np.int64], size: int, what: str) -> None:
         raise ValueError(f"{what} {index.min()}…{index.max()} lies outside 0…{size - 1}")
 
 
+def _region(machine: Machine, i: Instruction) -> NDArray[np.uint8]:
+    if i["region"] >= len(machine.regions):
+        raise ValueError(f"there is no region {i['region']}")
+    return machine.regions[i["region"]]
+
+
 def _load(machine: Machine, i: Instruction) -> None:
     memory, words = _transfer(machine, i)
     targets = {
@@ -105,7 +83,7 @@ def _load(machine: Machine, i: Instruction) -> None:
     }
     target = targets[Buffer(i["buffer"])]
     _inside(words, len(target), "LOAD word")
-    region = machine.regions[i["region"]]
+    region = _region(machine, i)
     source = _bytes_of(memory, machine.config)
     _inside(source, len(region), "LOAD byte")
     target[words] = region[source]
@@ -114,7 +92,7 @@ def _load(machine: Machine, i: Instruction) -> None:
 def _store(machine: Machine, i: Instruction) -> None:
     memory, words = _transfer(machine, i)
     _inside(words, len(machine.activation), "STORE word")
-    region = machine.regions[i["region"]]
+    region = _region(machine, i)
     target = _bytes_of(memory, machine.config)
     _inside(target, len(region), "STORE byte")
     region[target] = machine.activation[words]
@@ -262,6 +240,8 @@ def _column(
     y = i["y"] + rows * loops["row_y"] + ky * loops["kernel_row_y"]
     x = i["x"] + column * loops["column_x"] + kx * loops["kernel_column_x"]
     inside = np.logical_and.outer((y >= 0) & (y < loops["height"]), (x >= 0) & (x < loops["width"]))
+    if inside[:, column < 0].any():
+        raise ValueError("a tap meets a word before the first column of its row")
     words = machine.activation[addr % len(machine.activation)]
     lowest = -128 if loops["operation"] == VectorOperation.MAX and not loops["unsigned"] else 0
     return np.where(inside[..., None], _lanes(words, machine.config, loops["unsigned"]), lowest)

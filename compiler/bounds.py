@@ -1,0 +1,41 @@
+"""Proof that no sum can leave 32 bits, from the weights and the range of the inputs."""
+
+import numpy as np
+
+from .errors import CompileError
+from .ops import ArrayOp, Op, VectorOp, View
+
+__all__ = ["check_bounds"]
+
+LIMIT = (1 << 31) - 1
+
+
+def check_bounds(op: Op) -> None:
+    """Check accumulators and biased sums of an operation.
+
+    Raises
+    ------
+    CompileError
+        A sum could overflow; names the layer, the channel and the bound.
+    """
+    largest = np.abs(op.bias)
+    partial = np.zeros_like(largest)
+    if isinstance(op, ArrayOp):
+        for source in op.sources:
+            weight = np.abs(source.weight.astype(np.int64)).sum(axis=(1, 2, 3))
+            largest = largest + weight * _reach(source.view)
+            partial = partial + weight * 128
+            largest = np.maximum(largest, np.abs(op.bias) + 2 * partial)
+    elif isinstance(op, VectorOp):
+        weight = np.abs(op.taps).sum(axis=(1, 2))
+        largest = largest + weight * _reach(op.source)
+    channel = int(largest.argmax())
+    if largest[channel] > LIMIT:
+        raise CompileError(
+            f"{op.name}: the accumulator of output channel {channel} can reach "
+            f"{int(largest[channel])}, beyond {LIMIT}; use fewer weight bits or a smaller bias"
+        )
+
+
+def _reach(view: View) -> int:
+    return 128 if view.map.signed else 255

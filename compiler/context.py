@@ -1,0 +1,111 @@
+"""What lowering knows of a segment, whatever the node."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..isa.config import Config
+from ..isa.instructions import VectorOperation
+from ..isa.requantize import Requantize
+from ..quant.graph import Conv, Node, QuantGraph, TensorType
+from .ops import Codes, Map, Op, VectorOp, View
+from .views import aliases
+
+__all__ = ["Context", "identity", "zeros"]
+
+
+def zeros(count: int) -> Codes:
+    """Return no bias."""
+    return np.zeros(count, np.int64)
+
+
+def identity(tensor: TensorType) -> Requantize:
+    """Return the requantization that changes no code of a tensor."""
+    return Requantize(out_low=tensor.low, out_high=tensor.high)
+
+
+class Context:
+    """What the lowering of every node shares: the network, where tensors lie, operations so far."""
+
+    def __init__(
+        self,
+        graph: QuantGraph,
+        nodes: Sequence[Node],
+        config: Config,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+    ) -> None:
+        self.graph, self.nodes, self.config = graph, nodes, config
+        self.uses = Counter(name for node in nodes for name in node.inputs)
+        self.uses.update(name for node in graph.nodes for name in node.inputs if node not in nodes)
+        self.uses.update(graph.outputs)
+        self.alias = aliases(graph, nodes, config.columns, set(outputs))
+        self.folded = {name for name in inputs if self._folds(name)}
+        self.ops: list[Op] = []
+
+    def _folds(self, name: str) -> bool:
+        """Return whether an input is better read row by row, channels folded with columns."""
+        users = [node for node in self.nodes if name in node.inputs]
+        channels, rows = self.graph.tensors[name].shape[0], self.config.rows
+        if name not in self.graph.inputs or not users or name in self.graph.outputs:
+            return False
+        if any(name in node.inputs for node in self.graph.nodes if node not in self.nodes):
+            return False
+        for node in users:
+            if not isinstance(node, Conv) or node.groups > 1 or node.dilation[1] > 1:
+                return False
+            width = node.weight.shape[3]
+            if -(-channels * width // rows) >= width or node.stride[1] * channels >= 1 << 9:
+                return False
+        return channels < rows
+
+    def view(self, name: str) -> View:
+        """Return where a tensor lies."""
+        shape, block, root = self.graph.tensors[name].shape, 0, name
+        while root in self.alias:
+            root, offset = self.alias[root]
+            block += offset
+        tensor = self.graph.tensors[root]
+        storage = Map(
+            name=root,
+            channels=tensor.shape[0],
+            height=tensor.shape[1],
+            width=tensor.shape[2],
+            signed=tensor.signed,
+            folded=root in self.folded,
+        )
+        return View(map=storage, block=block, channels=shape[0])
+
+    def common(self, node: Node, operator: str, output: str | None = None) -> dict[str, Any]:
+        """Return what every operation has; its requantization changes nothing."""
+        name = output or node.output
+        tensor = self.graph.tensors[name]
+        return {
+            "name": node.name,
+            "operator": operator,
+            "tensor": name,
+            "out": self.view(name),
+            "height": tensor.shape[1],
+            "width": tensor.shape[2],
+            "bias": zeros(tensor.shape[0]),
+            "mid_bias": zeros(tensor.shape[0]),
+            "requantize": identity(tensor),
+        }
+
+    def vector(
+        self,
+        node: Node,
+        common: dict[str, Any],
+        taps: Codes,
+        operation: VectorOperation = VectorOperation.SUM,
+    ) -> None:
+        """Add an operation of the vector unit that reads the node's first input."""
+        source = self.view(node.inputs[0])
+        tensor = node.inputs[0]
+        if source.map.folded:
+            raise AssertionError(f"{node.name} cannot read a folded map")
+        self.ops.append(
+            VectorOp(**common, source=source, source_tensor=tensor, operation=operation, taps=taps)
+        )

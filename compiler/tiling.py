@@ -1,0 +1,161 @@
+"""Tiles: which rows, columns and channel blocks of an output one job makes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..isa.config import Config
+from .errors import CompileError
+from .ops import ArrayOp, Map, Op, View
+from .storage import Storage
+from .windows import Walk, walk_cycles
+
+__all__ = ["Tile", "Tiling", "tiling_of"]
+
+#: Pixels of a tile of a layer whose weights stay: enough to hide the drain's start, few enough
+#: for the next layer to follow closely.
+STREAM_PIXELS = 128
+
+#: Cycles of a job of the vector unit that is no drain: longer ones would keep drains waiting.
+VECTOR_CYCLES = 448
+
+#: Largest counts of rows and columns.
+MAX_COUNT = 4095
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """Part of an operation's output: one job of its engine.
+
+    Parameters
+    ----------
+    op : int
+        Index of the operation.
+    band : int
+        Index of the rows.
+    y, rows, x, columns : int
+        The output's part.
+    block : int
+        Channel block of the operation's own output view.
+    first, last : bool
+        First and last tile of its band.
+    """
+
+    op: int
+    band: int
+    y: int
+    rows: int
+    x: int
+    columns: int
+    block: int
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Rows of bands, and columns of their parts, each as ``(first, count)``."""
+
+    bands: tuple[tuple[int, int], ...]
+    parts: tuple[tuple[int, int], ...]
+
+    def tiles(self, op: int, blocks: int) -> Iterator[Tile]:
+        """Yield tiles: bands, then parts, then channel blocks."""
+        for band, (y, rows) in enumerate(self.bands):
+            for part, (x, columns) in enumerate(self.parts):
+                for block in range(blocks):
+                    yield Tile(
+                        op=op,
+                        band=band,
+                        y=y,
+                        rows=rows,
+                        x=x,
+                        columns=columns,
+                        block=block,
+                        first=part == block == 0,
+                        last=part == len(self.parts) - 1 and block == blocks - 1,
+                    )
+
+
+def _even(total: int, most: int) -> tuple[tuple[int, int], ...]:
+    """Split a count into parts of at most ``most``, as even as they can be."""
+    parts = -(-total // most)
+    size = -(-total // parts)
+    return tuple((first, min(size, total - first)) for first in range(0, total, size))
+
+
+def tiling_of(op: Op, walk: Walk | None, resident: bool, storage: Storage, room: int) -> Tiling:
+    """Return the tiles of an operation; bands of spilled maps take ``room`` words where they can.
+
+    Raises
+    ------
+    CompileError
+        One row of input and output does not fit the activation buffer.
+    """
+    config = storage.config
+    columns, most = op.width, MAX_COUNT
+    if isinstance(op, ArrayOp):
+        columns = min(columns, config.accumulator_pixels)
+        target = STREAM_PIXELS if resident else config.accumulator_pixels
+        target = min(target, config.accumulator_pixels)
+        most = max(1, target // columns)
+    elif walk is not None:
+        columns = min(columns, MAX_COUNT)
+        most = _largest(op.height, lambda rows: _vector_cycles(op, walk, rows) <= VECTOR_CYCLES)
+    fitting = _largest(op.height, lambda rows: _transient(op, storage, rows, config) <= room)
+    need = _transient(op, storage, fitting, config)
+    if need > config.activation_words:
+        raise CompileError(
+            f"{op.name}: one row of its input and output takes {need * config.word_bytes} bytes, "
+            f"but {config.name} has {config.activation_bytes}; raise activation_bytes"
+        )
+    return Tiling(_even(op.height, max(1, min(most, fitting))), _even(op.width, columns))
+
+
+def _vector_cycles(op: Op, walk: Walk, rows: int) -> int:
+    return walk_cycles(walk, rows, op.width, op.residual is not None)
+
+
+def _largest(high: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest count of at least 1 that fits."""
+    low = 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def transient_views(op: Op) -> list[tuple[str, View, bool]]:
+    """Return tensors that an operation reads: name, view, and whether through its window."""
+    found = [(tensor, view, True) for tensor, view in op.inputs]  # type: ignore[attr-defined]
+    if op.residual:
+        found.append((op.residual.tensor, op.residual.view, False))
+    return found
+
+
+def _transient(op: Op, storage: Storage, rows: int, config: Config) -> int:
+    """Return the words of band buffers that an operation needs for output rows."""
+    words = 0
+    for _, view, windowed in transient_views(op):
+        if storage.spilled(view.map):
+            reach = (rows - 1) * op.window.stride[0]
+            reach += (op.window.kernel[0] - 1) * op.window.dilation[0] + 1
+            count = min(reach, view.map.height) if windowed else rows
+            words += _band(view, count, storage, config)
+    if storage.spilled(op.out.map):
+        words += _band(op.out, rows, storage, config)
+    return words
+
+
+def _band(view: View, rows: int, storage: Storage, config: Config) -> int:
+    return blocks_of(view, config) * rows * storage.row_words(view.map)
+
+
+def blocks_of(view: View, config: Config) -> int:
+    """Return the blocks of a view; a folded map is one."""
+    return 1 if view.map.folded else view.blocks(config.columns)
+
+
+def map_words(storage_map: Map, storage: Storage, config: Config) -> int:
+    """Return the words of a whole map."""
+    blocks = 1 if storage_map.folded else -(-storage_map.channels // config.columns)
+    return blocks * storage_map.height * storage.row_words(storage_map)

@@ -1,0 +1,66 @@
+"""Engines by name: what runs a program's segments."""
+
+import hashlib
+from importlib import metadata, resources
+
+from ..isa.config import Config
+from ..sim import golden
+from ..sim.rtl_engine import build_engine
+from .cache import keep_text, kept_text
+from .errors import FlowError
+from .execute import Runner
+from .progress import Progress, silent
+
+__all__ = ["ENGINES", "make_runner", "simulation_text"]
+
+#: What ``--engine`` takes.
+ENGINES = ("golden", "rtl")
+
+
+def make_runner(engine: str, config: Config, progress: Progress | None = None) -> Runner:
+    """Return an engine for programs of a configuration; ``rtl`` is built on first use.
+
+    Raises
+    ------
+    FlowError
+        No such engine.
+    BuildError
+        The RTL engine cannot be built.
+    """
+    if engine == "golden":
+        return golden.run_segment
+    if engine != "rtl":
+        raise FlowError(f"no engine {engine}: use {' or '.join(ENGINES)}")
+    report = progress or silent
+
+    def tell(what: str, share: float) -> None:
+        report(f"building the simulator of {config.name}: {what}", round(100 * share), 100)
+
+    return build_engine(simulation_text(config, report), progress=tell).run_segment
+
+
+def simulation_text(config: Config, progress: Progress = silent) -> str:
+    """Return a configuration's Verilog for simulation; it is kept, for it takes seconds to make.
+
+    The key covers the sources of the generator, so that a changed generator is never ignored.
+    """
+    name = f"verilog/{_key(config)}.v"
+    text = kept_text(name)
+    if text is None:
+        from ..hw.verilog import simulation_verilog
+
+        progress(f"generating Verilog of {config.name}", 0, 0)
+        text = simulation_verilog(config)
+        keep_text(name, text)
+    return text
+
+
+def _key(config: Config) -> str:
+    """Return a key of everything that the Verilog depends on."""
+    digest = hashlib.sha256(f"{config.id} {metadata.version('amaranth')}".encode())
+    for package in ("hw", "isa"):
+        folder = resources.files(f"{(__package__ or '').rpartition('.')[0]}.{package}")
+        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if file.name.endswith(".py"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]

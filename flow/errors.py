@@ -1,0 +1,11 @@
+"""What can be wrong with what a user asks for, besides the model, configuration or program."""
+
+__all__ = ["FlowError", "HostWarning"]
+
+
+class FlowError(ValueError):
+    """A file or an option that cannot be used; the message says what is wrong with it."""
+
+
+class HostWarning(UserWarning):
+    """A part of the network runs on the host, not on the machine."""

@@ -1,0 +1,155 @@
+"""Commands that make files: networks, programs, hardware, and all of it at once.
+
+Verbs are imported when they are called, so that ``--help`` does not wait for them.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from .console import Shown, print_error
+from .options import DEFAULT, NO, YES, Bits, Flag, Output
+
+__all__ = ["compile", "demo", "generate", "quantize"]
+
+
+def generate(*, output: Output, config: str = "base", shown: Shown = DEFAULT) -> int:
+    """Write an accelerator's Verilog, its configuration and a C header.
+
+    Example: `shiftloom generate --config base -o accelerator`
+
+    Parameters
+    ----------
+    output
+        Folder to write to.
+    config
+        The accelerator: base, small, tiny, odd, or a TOML file.
+    """
+    from .generate import generate as verb
+
+    with shown.progress() as progress:
+        files = verb(config, output, progress=progress)
+    paths = [str(output / name) for name in files]
+    shown.show({"files": paths}, *paths)
+    return YES
+
+
+def quantize(
+    model: Path,
+    /,
+    *,
+    output: Output,
+    calibration: Path | None = None,
+    weight_bits: Bits = 8,
+    activation_bits: Bits = 8,
+    two_stage: Flag = False,
+    per_channel: Flag = False,
+    shown: Shown = DEFAULT,
+) -> int:
+    """Turn a float ONNX model into a network of integers with power-of-two scales.
+
+    Example: `shiftloom quantize model.onnx --calibration images.npy -o model.q.onnx`
+
+    Parameters
+    ----------
+    model
+        ONNX file: float, or QDQ with scales that are powers of two.
+    output
+        File to write: an ONNX model that other runtimes run too.
+    calibration
+        Samples in the model's own input layout, batch first: .npy, or .npz with one array for
+        each input. Without them seeded noise is used, and accuracy means nothing.
+    weight_bits
+        Width of weights; the first and the last layer keep 8 bits.
+    activation_bits
+        Width of feature maps.
+    two_stage
+        Round accumulator and bias to 16 bits first, as TQT's published integer path does.
+    per_channel
+        One weight scale per output channel.
+    """
+    from .info import info
+    from .quantize import quantize as verb
+    from .tables import facts_table
+
+    with shown.progress() as progress:
+        verb(
+            model,
+            calibration,
+            output,
+            weight_bits=weight_bits,
+            activation_bits=activation_bits,
+            two_stage=two_stage,
+            per_channel=per_channel,
+            progress=progress,
+        )
+    facts = {"file": str(output), **info(output)}
+    shown.show(facts, facts_table(facts))
+    return YES
+
+
+def compile(
+    network: Path,
+    /,
+    *,
+    output: Output,
+    config: str = "base",
+    dump: Path | None = None,
+    shown: Shown = DEFAULT,
+) -> int:
+    """Compile a quantized network for an accelerator.
+
+    Example: `shiftloom compile model.q.onnx --config base -o model.program`
+
+    Parameters
+    ----------
+    network
+        File that shiftloom quantize wrote.
+    output
+        Program file to write.
+    config
+        The accelerator: base, small, tiny, odd, or a TOML file.
+    dump
+        Folder for a readable listing of each stage.
+    """
+    from .compile import compile as verb
+    from .info import info
+    from .tables import facts_table
+
+    with shown.progress() as progress:
+        verb(network, config, output, dump=dump, progress=progress)
+    facts = {"file": str(output), **info(output)}
+    shown.show(facts, facts_table(facts))
+    return YES
+
+
+def demo(
+    *,
+    output: Output = Path("shiftloom-demo"),
+    config: str = "tiny",
+    samples: Annotated[int, Parameter(validator=Number(gte=1, lte=360))] = 8,
+    shown: Shown = DEFAULT,
+) -> int:
+    """Take a trained network from floats to verified hardware, and draw what it sees.
+
+    Example: `shiftloom demo -o demo`
+
+    Parameters
+    ----------
+    output
+        Folder for everything: quantized network, program, Verilog and a report.
+    config
+        The accelerator: base, small, tiny, odd, or a TOML file.
+    samples
+        How many digits to verify on the generated Verilog.
+    """
+    from .demonstration import demo as verb
+
+    with shown.progress() as progress:
+        result = verb(output, config, samples=samples, progress=progress)
+    shown.show(result.to_dict(), *result.tables())
+    if result.verification.difference is not None:
+        print_error(f"not equal: {result.verification.difference}")
+    return YES if result.verification.equal else NO

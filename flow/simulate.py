@@ -1,0 +1,151 @@
+"""The verb ``simulate``: samples through a program, on an engine."""
+
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from ..isa.program import Program, load_program
+from ..quant.errors import ModelError
+from ..quant.golden import decode_output, encode_input
+from ..quant.graph import QuantGraph
+from .engines import make_runner
+from .execute import Execution, execute
+from .files import write_file
+from .networks import program_graph
+from .progress import Progress, silent
+from .samples import read_samples
+
+__all__ = ["Simulation", "encode_inputs", "simulate"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Simulation:
+    """What a program made of samples.
+
+    Parameters
+    ----------
+    engine : str
+        Which engine ran it.
+    outputs : dict
+        By output float values in the model's own layout, batch first.
+    cycles : int or None
+        Of all samples together; None where time is unknown.
+    counters : dict
+        The machine's counters, added up.
+    """
+
+    engine: str
+    outputs: dict[str, NDArray[np.float32]]
+    cycles: int | None
+    counters: dict[str, int]
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(next(iter(self.outputs.values())))
+
+
+def simulate(
+    program: Program | str | Path,
+    inputs: Array | Mapping[str, Array] | str | Path,
+    engine: str = "golden",
+    output: str | Path | None = None,
+    *,
+    samples: int | None = None,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Return the outputs of a program for samples, and write them if a file is given.
+
+    Parameters
+    ----------
+    program : Program, str or pathlib.Path
+        A program or its file.
+    inputs : array, mapping, str or pathlib.Path
+        Samples in the model's own input layout, batch first; by input name where there are
+        several; or an ``.npy`` or ``.npz`` file of them.
+    engine : str
+        ``golden`` (values) or ``rtl`` (values and cycles, from the generated Verilog).
+    output : str or pathlib.Path, optional
+        ``.npz`` file to write the outputs to.
+    samples : int, optional
+        How many of the samples to run; else all.
+    progress : callable, optional
+        Told what is being done.
+
+    Raises
+    ------
+    ProgramError, ModelError, FlowError
+        The program or the samples cannot be used.
+    SimulationError
+        The machine stopped.
+    """
+    report = progress or silent
+    loaded = program if isinstance(program, Program) else load_program(program)
+    graph = program_graph(loaded)
+    codes = encode_inputs(graph, inputs, samples)
+    runner = make_runner(engine, loaded.config, report)
+    count = len(next(iter(codes.values())))
+    executions = []
+    for index in range(count):
+        report(f"running sample {index + 1} of {count} on {engine}", index, count)
+        sample = {name: values[index] for name, values in codes.items()}
+        executions.append(execute(loaded, graph, sample, runner))
+    result = _collect(graph, engine, executions)
+    if output is not None:
+        _write(output, result.outputs)
+    return result
+
+
+def encode_inputs(
+    graph: QuantGraph,
+    inputs: Array | Mapping[str, Array] | str | Path,
+    samples: int | None = None,
+) -> dict[str, Array]:
+    """Return the first samples as codes ``(samples, channels, height, width)``.
+
+    Raises
+    ------
+    ModelError, FlowError
+        Samples that are missing, or do not fit the model.
+    """
+    if isinstance(inputs, str | Path):
+        inputs = read_samples(inputs, graph.inputs)
+    elif not isinstance(inputs, Mapping):
+        inputs = {graph.inputs[0]: np.asarray(inputs)}
+    missing = [name for name in graph.inputs if name not in inputs]
+    if missing:
+        raise ModelError("SL-Q111", "no samples for this input", node=missing[0])
+    return {name: encode_input(graph, name, inputs[name][:samples]) for name in graph.inputs}
+
+
+def _collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simulation:
+    outputs = {}
+    for name in graph.outputs:
+        results = np.stack([execution.outputs[name] for execution in executions])
+        outputs[name] = decode_output(graph, name, results)
+    runs = [run for execution in executions for run in execution.runs]
+    counters: Counter[str] = Counter()
+    for run in runs:
+        counters.update(run.counters)
+    known = [run.cycles for run in runs if run.cycles is not None]
+    cycles = sum(known) if len(known) == len(runs) else None
+    return Simulation(engine=engine, outputs=outputs, cycles=cycles, counters=dict(counters))
+
+
+def _write(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                npy.write_array(member, array, allow_pickle=False)
+    write_file(path, buffer.getvalue())

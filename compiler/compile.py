@@ -24,7 +24,7 @@ from .plan import Planned, plan_segment
 from .segments import Part, parts_of
 from .storage import External, Storage
 
-__all__ = ["compile_graph"]
+__all__ = ["MAX_SIZE", "compile_graph"]
 
 #: Called with the name of a stage and its listing.
 Dump = Callable[[str, str], None]

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..isa.config import Config
-from ..isa.instructions import ENGINES, Buffer, Instruction, Opcode, VectorOperation, VectorSource
+from ..isa.instructions import (
+    ENGINES,
+    FORMATS,
+    Buffer,
+    Instruction,
+    Opcode,
+    VectorOperation,
+    VectorSource,
+)
+from .errors import CompileError
 from .items import Item, LoadArea, LoadSlot, Mac, Store, Vector
 from .ops import ArrayOp, Op, VectorOp, View
 from .order import Plan
@@ -33,6 +42,7 @@ def emit(
     for item, needed in zip(items, waits, strict=True):
         tokens = {f"wait_{e.name.lower()}": needed[e] for e in ENGINES}
         for opcode, fields in emitter.instructions(item):
+            _check_fields(plans[item.op].op, opcode, fields | tokens)
             if opcode in (Opcode.MAC_LOOPS, Opcode.VECTOR_LOOPS, Opcode.VECTOR_REQUANTIZE):
                 if settings.get(opcode) == fields:
                     continue
@@ -42,6 +52,17 @@ def emit(
                 out.append(Emitted(Instruction(opcode, {**fields, **tokens}), item))
     out.append(Emitted(Instruction(Opcode.END, {}), None))
     return out
+
+
+def _check_fields(op: Op, opcode: Opcode, fields: dict[str, int]) -> None:
+    """Check that all values fit the instruction's fields."""
+    for field in FORMATS[opcode]:
+        value = fields.get(field.name, field.low if field.name == "opcode" else 0)
+        if not field.low <= value <= field.high:
+            raise CompileError(
+                f"{op.name}: {opcode.name}.{field.name} must be {field.low}…{field.high}, "
+                f"not {value}"
+            )
 
 
 Fields = tuple[Opcode, dict[str, int]]

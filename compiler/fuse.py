@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..isa.requantize import MID_HIGH, Requantize
+from ..isa.instructions import VectorOperation
+from ..isa.requantize import MID_HIGH, MID_LOW, Requantize
 from ..quant.graph import Add
 from .errors import CompileError
-from .ops import ArrayOp, Op, Residual, View
+from .ops import ArrayOp, Op, Residual, VectorOp, View
 
 __all__ = ["fused_add", "sum_requantize"]
 
@@ -37,7 +38,7 @@ def fused_add(
         shift = node.shifts[1 - index]
         if uses[name] > 1 or node.shifts[index] or shift > MAX_RESIDUAL_SHIFT:
             continue
-        if not isinstance(op, ArrayOp) or op.residual or name == other:
+        if op.residual or name == other or not _sums(op):
             continue
         fused = _stages(op.requantize, node.requantize)
         if fused is None or op.mid_bias.any():
@@ -54,16 +55,27 @@ def fused_add(
     return None
 
 
+def _sums(op: Op) -> bool:
+    return isinstance(op, ArrayOp) or (
+        isinstance(op, VectorOp) and op.operation is VectorOperation.SUM
+    )
+
+
 def _stages(conv: Requantize, add: Requantize) -> Requantize | None:
     """Return both requantizations as two stages of one, or None."""
     (shift,) = add.shift
-    if conv.out_shift or add.out_shift or shift > MAX_OUT_SHIFT:
+    if conv.out_shift or (shift and add.out_shift) or shift > MAX_OUT_SHIFT:
         return None
     if conv.rounding != add.rounding and shift:
         return None
+    if add.out_shift and (add.low, add.high) != (MID_LOW, MID_HIGH):
+        return None
     low, high = _both_clamps(conv)
-    out_low, out_high = _both_clamps(add)
-    return replace(conv, low=low, high=high, out_shift=shift, out_low=out_low, out_high=out_high)
+    out_low, out_high = (add.out_low, add.out_high) if add.out_shift else _both_clamps(add)
+    out_shift = shift or add.out_shift
+    return replace(
+        conv, low=low, high=high, out_shift=out_shift, out_low=out_low, out_high=out_high
+    )
 
 
 def _both_clamps(params: Requantize) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from ..quant.graph import (
 )
 from . import lower_layers, lower_moves
 from .context import Context
+from .errors import CompileError
 from .ops import Op, View
 
 __all__ = ["lower"]
@@ -55,4 +56,7 @@ def lower(
     context = Context(graph, nodes, config, inputs, outputs)
     for node in nodes:
         _LOWERINGS[type(node)](context, node)
+    for op in context.ops:
+        if graph.tensors[op.tensor].bits > 8:
+            raise CompileError(f"{op.name}: more than 8 bits that no addition in its drain takes")
     return context.ops, {name: context.view(name) for name in (*inputs, *outputs)}

@@ -11,12 +11,13 @@ from .windows import Walk, walk_cycles
 
 __all__ = ["Tile", "Tiling", "tiling_of"]
 
-#: Pixels of a tile of a layer whose weights stay: enough to hide the drain's start, few enough
-#: for the next layer to follow closely.
-STREAM_PIXELS = 128
+#: A layer whose weights stay has up to this many bands, for the next layer to follow closely, of
+#: at least so many pixels, to hide the start of a drain.
+STREAM_BANDS, STREAM_PIXELS = 8, 128
 
-#: Cycles of a job of the vector unit that is no drain: longer ones would keep drains waiting.
-VECTOR_CYCLES = 448
+#: Cycles of a job of the vector unit that is no drain, at least and at most: many short ones cost
+#: instructions, long ones keep drains waiting.
+VECTOR_CYCLES = (448, 1024)
 
 #: Largest counts of rows and columns.
 MAX_COUNT = 4095
@@ -95,12 +96,15 @@ def tiling_of(op: Op, walk: Walk | None, resident: bool, storage: Storage, room:
     columns, most = op.width, MAX_COUNT
     if isinstance(op, ArrayOp):
         columns = min(columns, config.accumulator_pixels)
-        target = STREAM_PIXELS if resident else config.accumulator_pixels
-        target = min(target, config.accumulator_pixels)
+        target = config.accumulator_pixels
+        if resident:
+            target = min(target, max(STREAM_PIXELS, op.height * op.width // STREAM_BANDS))
         most = max(1, target // columns)
     elif walk is not None:
         columns = min(columns, MAX_COUNT)
-        most = _largest(op.height, lambda rows: _vector_cycles(op, walk, rows) <= VECTOR_CYCLES)
+        least, longest = VECTOR_CYCLES
+        limit = min(longest, max(least, _vector_cycles(op, walk, op.height) // STREAM_BANDS))
+        most = _largest(op.height, lambda rows: _vector_cycles(op, walk, rows) <= limit)
     fitting = _largest(op.height, lambda rows: _transient(op, storage, rows, config) <= room)
     need = _transient(op, storage, fitting, config)
     if need > config.activation_words:

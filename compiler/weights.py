@@ -11,7 +11,7 @@ from ..isa.layout import pack_weights, pack_weights_folded
 from .errors import CompileError
 from .ops import ArrayOp, Source
 
-__all__ = ["Piece", "pieces_of"]
+__all__ = ["MAX_KERNEL", "Piece", "pieces_of"]
 
 #: Largest counts of a MAC's loops.
 MAX_BLOCKS, MAX_KERNEL = 1023, 63

@@ -100,22 +100,24 @@ def verify(
     return YES
 
 
-def check(model: Path, /, *, shown: Shown = DEFAULT) -> int:
+def check(model: Path, /, *, config: str | None = None, shown: Shown = DEFAULT) -> int:
     """Tell what becomes of each node of a model, before anything runs.
 
     The exit status is 1 if a node is refused.
 
-    Example: `shiftloom check model.onnx`
+    Example: `shiftloom check model.onnx --config base`
 
     Parameters
     ----------
     model
         ONNX file: float, or QDQ with scales that are powers of two.
+    config
+        An accelerator, by name or TOML file: layers that cannot fit it are refused too.
     """
     from .check import check as verb
     from .tables import findings_table
 
-    findings = verb(model)
+    findings = verb(model, config)
     refused = sum(finding.fate == "refused" for finding in findings)
     data = {"refused": refused, "findings": [asdict(finding) for finding in findings]}
     verdict = f"{refused} of {len(findings)} nodes are refused" if refused else "nothing is refused"

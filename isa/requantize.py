@@ -87,7 +87,8 @@ class Requantize:
     out_shift : int
         Second-stage right shift, -8…15; negative shifts left.
     out_low, out_high : int
-        Clamp after the second stage, within -128…255.
+        Clamp after the second stage: within -128…255 for codes that are stored, within 16 bits for
+        those that only go on into an addition.
 
     Raises
     ------
@@ -112,9 +113,9 @@ class Requantize:
             )
         if not -MAX_LEFT_SHIFT <= self.out_shift <= 15:
             raise ValueError(f"out_shift must be -8…15, not {self.out_shift}")
-        if not -128 <= self.out_low <= self.out_high <= 255:
+        if not MID_LOW <= self.out_low <= self.out_high <= MID_HIGH:
             raise ValueError(
-                f"out_low, out_high must be ordered codes in -128…255, "
+                f"out_low, out_high must be ordered 16-bit values, "
                 f"not {self.out_low}, {self.out_high}"
             )
 

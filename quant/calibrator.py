@@ -111,7 +111,13 @@ class Calibrator:
         joined = data[0] if len(data) == 1 else np.concatenate([d.ravel() for d in data])
         return exponent(kl_j(joined, bits, signed), bits, signed)
 
-    def settle(self, drafts: list[Draft], step: int, signed: bool | None = None) -> None:
+    def settle(
+        self,
+        drafts: list[Draft],
+        step: int,
+        signed: bool | None = None,
+        bits: int | None = None,
+    ) -> None:
         """Finish drafts at one exponent, or the nearest that their shifts reach.
 
         Parameters
@@ -122,12 +128,14 @@ class Calibrator:
             The exponent.
         signed : bool, optional
             Sign of all of them; else each has its own.
+        bits : int, optional
+            Bits of all of them; else as the options say.
         """
         reachable = min([max([step, *(d.least for d in drafts)]), *(d.most for d in drafts)])
         for draft in drafts:
             tensor = self.prescribed(draft.output) or TensorType(
                 shape=self.shape(draft.output),
-                bits=self.options.activation_bits,
+                bits=bits or self.options.activation_bits,
                 signed=draft.signed if signed is None else signed,
                 exponent=reachable,
             )

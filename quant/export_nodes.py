@@ -102,7 +102,8 @@ class Exporter:
 
     def quantized(self, source: str, output: str, tensor: TensorType, low: int, high: int) -> None:
         """Add QuantizeLinear, a Clip where codes are narrower than a byte, DequantizeLinear."""
-        kind = np.int8 if tensor.signed else np.uint8
+        kind: type[np.integer[Any]] = np.int8 if tensor.signed else np.uint8
+        kind = np.int16 if tensor.bits > 8 else kind
         zero = self.constant(f"zero/{kind.__name__}", np.array(0, kind))
         scale = self.scale((tensor.exponent,))
         codes = self.add("QuantizeLinear", [source, scale, zero], f"{output}/codes")
@@ -199,17 +200,19 @@ class Exporter:
         """Add the first of two roundings and the second bias."""
         params = node.requantize
         middle = step + params.shift[0]
-        scaled = self.add("Mul", [acc, self.scale((-middle,))], f"{output}/scaled")
-        rounded = self.add("Round", [scaled], f"{output}/rounded")
-        bounds = [
-            self.constant(f"value/{v}", np.array(v, np.float32)) for v in (params.low, params.high)
-        ]
-        last = self.add("Clip", [rounded, *bounds], f"{output}/saturated")
+        last = self._integers(acc, output, middle, (params.low, params.high))
         if node.mid_bias.any():
             name = self.constant(f"{node.output}/mid_bias", node.mid_bias.reshape(-1, 1, 1))
             floats = self.add("Cast", [name], f"{output}/mid", to=FLOAT)
             last = self.add("Add", [last, floats], f"{output}/biased")
         return self.add("Mul", [last, self.scale((middle,))], f"{output}/middle")
+
+    def _integers(self, acc: str, output: str, step: int, limits: tuple[int, int]) -> str:
+        """Return sums as integers at a step, rounded half to even and clamped, in float."""
+        scaled = self.add("Mul", [acc, self.scale((-step,))], f"{output}/scaled")
+        rounded = self.add("Round", [scaled], f"{output}/rounded")
+        bounds = [self.constant(f"value/{v}", np.array(v, np.float32)) for v in limits]
+        return self.add("Clip", [rounded, *bounds], f"{output}/saturated")
 
     def _requantized(self, node: Conv | Add, acc: str, output: str) -> None:
         params = node.requantize

@@ -37,7 +37,8 @@ class TensorType:
     shape : tuple of int
         ``(channels, height, width)``.
     bits : int
-        Width of a code, 1…8.
+        Width of a code, 1…8; or 16 for what a convolution hands to an addition and nothing else,
+        without ever being stored.
     signed : bool
         Two's complement, or unsigned.
     exponent : int
@@ -52,8 +53,8 @@ class TensorType:
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise ValueError(f"shape must be three positive sizes, not {self.shape}")
-        if not 1 <= self.bits <= 8:
-            raise ValueError(f"bits must be 1…8, not {self.bits}")
+        if self.bits not in (*range(1, 9), 16):
+            raise ValueError(f"bits must be 1…8 or 16, not {self.bits}")
 
     @property
     def low(self) -> int:

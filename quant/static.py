@@ -15,8 +15,9 @@ from . import drafts, golden, weights
 from . import float_graph as fg
 from .calibrator import Calibrator, Options
 from .drafts import Draft
+from .errors import ModelError
 from .float_graph import FloatGraph, FloatNode
-from .graph import Concat, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
+from .graph import Add, Concat, Conv, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
 from .rewrite import use_counts
 
 __all__ = ["quantize_graph"]
@@ -26,6 +27,9 @@ Progress = Callable[[int, int, str], None]
 
 #: Largest left shift of an input of an addition.
 MAX_ADD_SHIFT = 7
+
+#: Bits of the machine between its two stages of requantization.
+WIDE = 16
 
 
 def quantize_graph(
@@ -56,7 +60,7 @@ def quantize_graph(
         walk.step(node)
     if progress is not None:
         progress(len(graph.nodes), len(graph.nodes), "")
-    return QuantGraph(
+    result = QuantGraph(
         name=graph.name,
         inputs=graph.inputs,
         outputs=graph.outputs,
@@ -64,6 +68,25 @@ def quantize_graph(
         nodes=tuple(walk.state.nodes),
         edges=dict(graph.edges),
     )
+    _check_wide(result)
+    return result
+
+
+def _check_wide(graph: QuantGraph) -> None:
+    """Check that codes of 16 bits only go from a convolution into one addition."""
+    for node in graph.nodes:
+        tensor = graph.tensors.get(node.output)
+        if tensor is None or tensor.bits <= 8:
+            continue
+        users = [user for user in graph.nodes if node.output in user.inputs]
+        alone = len(users) == 1 and node.output not in graph.outputs
+        if not (alone and isinstance(node, Conv) and isinstance(users[0], Add)):
+            raise ModelError(
+                "SL-Q114",
+                f"codes of {tensor.bits} bits",
+                node=node.name,
+                allowed="up to 8 bits, or 16 from a convolution to an addition",
+            )
 
 
 class _Walk:
@@ -77,6 +100,7 @@ class _Walk:
         self.shared = _shared(graph)
         #: Layers that share a threshold with one that is not calculated yet.
         self.waiting: dict[str, Draft] = {}
+        self.convolutions = {n.output for n in graph.nodes if isinstance(n, fg.Conv)}
         convs = [node.name for node in graph.nodes if isinstance(node, fg.Conv)]
         self.outer = {*convs[:1], *convs[-1:]}
 
@@ -129,11 +153,29 @@ class _Walk:
             for name in fixed:
                 given = self.state.tensors[name].exponent
                 step = min(max(step, given - MAX_ADD_SHIFT), given + MAX_ADD_SHIFT)
-            self.state.settle(open_, step)
+            if self._widens(open_, fixed, step):
+                self.state.settle(open_, self.state.tensors[fixed[0]].exponent, True, WIDE)
+            else:
+                self.state.settle(open_, step)
         node = replace(node, inputs=self._near(node))
         a, b = node.inputs
         values, tensors = self.state.values, self.state.tensors
         self._open(drafts.draft_add(node, (values[a], values[b]), (tensors[a], tensors[b])))
+
+    def _widens(self, open_: list[Draft], fixed: list[str], step: int) -> bool:
+        """Return whether a convolution keeps 16 bits until the addition that follows it.
+
+        The machine adds while the accumulators drain, where it can align the other operand only.
+        A convolution whose threshold asks for a coarser step than the other operand has takes that
+        one's step, and the bits above that its own range needs.
+        """
+        if len(open_) != 1 or len(fixed) != 1 or self.options.two_stage:
+            return False
+        (draft,), (other,) = open_, fixed
+        given = self.state.tensors[other].exponent
+        convolution = draft.output in self.convolutions and self.uses[draft.output] == 1
+        free = draft.output not in self.formats and draft.output not in self.state.graph.outputs
+        return convolution and free and draft.least <= given < step
 
     def _near(self, node: fg.Add) -> tuple[str, ...]:
         """Return inputs whose exponents are near enough to be aligned by a left shift."""

@@ -1,7 +1,5 @@
 """Golden engine: a segment's instructions one after the other, by their definition."""
 
-from typing import NoReturn
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,17 +92,11 @@ class _Recorder:
         """Carry out one instruction, and keep what it wrote."""
         try:
             written = execute(self.machine, instruction)
-        except KeyError as error:
-            self._refuse(index, f"no {error.args[0].name} before it", error)
         except ValueError as error:
-            self._refuse(index, str(error), error)
-        else:
-            if written is not None:
-                self._record(written)
-
-    def _refuse(self, index: int, reason: str, cause: Exception) -> NoReturn:
-        where = describe_instruction(self.program, index)
-        raise SimulationError(f"{reason}, at {where}", index=index) from cause
+            where = describe_instruction(self.program, index)
+            raise SimulationError(f"{error}, at {where}", index=index) from error
+        if written is not None:
+            self._record(written)
 
     def _record(self, written: NDArray[np.int64]) -> None:
         self.counts.append(len(written))

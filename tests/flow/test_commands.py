@@ -1,6 +1,7 @@
 """Each command on files that are as they should be."""
 
 import json
+from dataclasses import replace
 import tomllib
 
 import numpy as np
@@ -8,7 +9,7 @@ import onnx
 import pytest
 
 from shiftloom.flow.doctor import Item, doctor
-from shiftloom.isa.config import named_configs, parse_config
+from shiftloom.isa.config import load_config, named_configs, parse_config
 from shiftloom.quant.export import load_graph
 from shiftloom.quant.golden import predict
 from tests.flow.conftest import network
@@ -19,6 +20,17 @@ def test_check(files, shiftloom):
     assert status == 0
     assert "Conv_t0" in out
     assert "nothing is refused" in out
+
+
+def test_check_for_an_accelerator(files, tmp_path, shiftloom):
+    assert shiftloom("check", files / "model.onnx", "--config", "tiny")[0] == 0
+    small = (
+        load_config("tiny").to_toml().replace("activation_bytes = 65536", "activation_bytes = 8")
+    )
+    (tmp_path / "small.toml").write_text(small)
+    status, out, _ = shiftloom("check", files / "model.onnx", "--config", tmp_path / "small.toml")
+    assert status == 1
+    assert "raise activation_bytes" in out
 
 
 def test_check_of_a_model_that_is_refused(tmp_path, shiftloom):

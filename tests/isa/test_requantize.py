@@ -108,9 +108,9 @@ def test_arrays_of_bias_and_addend_broadcast():
         ({"high": MID_HIGH + 1}, "not -32768, 32768"),
         ({"out_shift": 16}, "out_shift must be -8…15, not 16"),
         ({"out_shift": -9}, "not -9"),
-        ({"out_low": -129}, "codes in -128…255, not -129, 127"),
-        ({"out_high": 256}, "not -128, 256"),
-        ({"out_low": 1, "out_high": 0}, "ordered codes"),
+        ({"out_low": MID_LOW - 1}, "out_low, out_high must be ordered 16-bit values, not -32769"),
+        ({"out_high": MID_HIGH + 1}, "not -128, 32768"),
+        ({"out_low": 1, "out_high": 0}, "out_low, out_high must be ordered"),
     ],
 )
 def test_fields_out_of_range_are_refused(fields, message):

@@ -72,7 +72,12 @@ WRONG = {
         "expected CONFIG config_id=",
     ),
     "no_end": ([FIRST, LOAD], Error.NO_END, 2, "no END within its 2 instructions"),
-    "settings": ([FIRST, work(Opcode.MAC), END], Error.NONE, 1, "no MAC_LOOPS before it"),
+    "settings": (
+        [FIRST, work(Opcode.MAC), END],
+        Error.NONE,
+        1,
+        "MAC before MAC_LOOPS, at instruction 1",
+    ),
     "region": (
         [FIRST, work(Opcode.LOAD, offset=1 << 16, words=1, runs=1), END],
         Error.NONE,

@@ -113,6 +113,25 @@ def test_latency_is_what_the_caller_says(engine_of):
         assert set(np.diff(run.dones[Engine.STORE])) == {14 + 2 * latency}
 
 
+def test_a_load_that_does_not_wait_for_a_store_shows(engine_of):
+    one = {"words": 8, "runs": 1}
+    for wait in (0, 1):
+        instructions = [
+            config_instruction(TINY),
+            work(Opcode.LOAD, **one),
+            work(Opcode.STORE, wait_load=1, region=2, **one),
+            work(Opcode.LOAD, wait_load=1, wait_store=wait, region=2, addr=8, **one),
+            work(Opcode.STORE, wait_load=2, region=3, addr=8, **one),
+            END,
+        ]
+        program = as_program(TINY, instructions)
+        regions, expected = fill(program), fill(program)
+        engine_of(TINY).run_segment(program, first_segment(program), regions)
+        run_segment(program, first_segment(program), expected)
+        assert np.array_equal(regions[2], expected[2])
+        assert np.array_equal(regions[3], expected[3]) == (wait == 1)
+
+
 def test_beats_are_counted(engine_of):
     transfer = {"words": 64, "runs": 3, "memory_pitch": 512, "pitch": 64}
     load = work(Opcode.LOAD, **transfer)

@@ -1,0 +1,1 @@
+"""The cycle model: when everything happens, without the data."""

@@ -159,8 +159,8 @@ class _Scheduler:
     def _made(self, tile: Tile, time: int) -> None:
         op, first, count = self.plans[tile.op].op, tile.block, 1
         complete = tile.x + tile.columns == op.width
-        if self.storage.spilled(op.out.map):  # blocks of a band leave together
-            complete, first, count = tile.last, 0, op.out.blocks(self.config.columns)
+        if self.storage.spilled(op.out.map):  # blocks of a group leave together
+            complete, (first, count) = tile.last, tile.group
         if complete:
             first += op.out.block
             rows = slice(tile.y, tile.y + tile.rows)
@@ -186,9 +186,11 @@ def _block_ranges(plan: Plan, storage: Storage) -> list[list[Need]]:
                 view = op.sources[piece.source].view
                 needs.append(_need(view, piece.block, piece.blocks, storage))
         else:
-            needs.append(_need(op.inputs[0][1], block, 1, storage))  # type: ignore[attr-defined]
+            group = plan.tiling.group(block, op.out.blocks(config.columns))
+            needs.append(_part(op.inputs[0][1], block, group, storage))  # type: ignore[attr-defined]
         if op.residual:
-            view, blocks, _ = _need(op.residual.view, block, 1, storage)
+            group = plan.tiling.group(block, op.out.blocks(config.columns))
+            view, blocks, _ = _part(op.residual.view, block, group, storage)
             needs.append((view, blocks, False))
         found.append(needs)
     return found
@@ -200,3 +202,9 @@ def _need(view: View, block: int, blocks: int, storage: Storage) -> Need:
         block, blocks = 0, blocks_of(view, storage.config)
     first = view.block + block
     return view, (first, first + blocks), True
+
+
+def _part(view: View, block: int, group: tuple[int, int], storage: Storage) -> Need:
+    """Return the block that a tile reads; of a spilled map its group comes together."""
+    first, count = group if storage.spilled(view.map) else (block, 1)
+    return view, (view.block + first, view.block + first + count), True

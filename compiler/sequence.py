@@ -47,6 +47,22 @@ class _Span:
     last: int
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """Rows and blocks of a map that leave the chip after a unit of work."""
+
+    y: int
+    y_stop: int
+    block: int
+    block_stop: int
+    position: int
+
+    def meets(self, area: Area) -> bool:
+        """Return whether an area holds some of them."""
+        rows = self.y < area.y + area.rows and area.y < self.y_stop
+        return rows and self.block < area.block + area.blocks and area.block < self.block_stop
+
+
 class _Sequence:
     def __init__(
         self, plans: Sequence[Plan], jobs: Sequence[Job], storage: Storage, hurry: bool
@@ -60,7 +76,7 @@ class _Sequence:
         self.spans: dict[Area, _Span] = {}
         self.origins: dict[Area, tuple[int, External]] = {}
         self.slots: dict[tuple[int, ...], Slot] = {}
-        self.stored: dict[str, list[tuple[int, int, int]]] = {}
+        self.stored: dict[str, list[_Stored]] = {}
 
     def areas(self) -> list[Area]:
         """Return every area."""
@@ -154,10 +170,12 @@ class _Sequence:
             rows = (tile.y, tile.y + tile.rows)
             if windowed:
                 rows = op.window.rows(tile.y, tile.rows, view.map.height)
-            count = blocks_of(view, self.config)
-            key = (tile.op, tile.band, view.map.name, view.block, count, *rows)
+            block, count = view.block, blocks_of(view, self.config)
+            if not (windowed and isinstance(op, ArrayOp)):
+                block, count = view.block + tile.group[0], tile.group[1]
+            key = (tile.op, tile.band, view.map.name, block, count, *rows)
             if key not in self.bands:
-                self.bands[key] = self._area(view, view.block, count, rows)
+                self.bands[key] = self._area(view, block, count, rows)
             area = self.bands[key]
         span = self.spans.setdefault(area, _Span(position, position))
         span.last = position
@@ -188,12 +206,11 @@ class _Sequence:
     def _output(self, tile: Tile, op: Op) -> Area:
         if not self.storage.spilled(op.out.map):
             return self._whole(op.out)
-        key = (tile.op, tile.band, op.out.map.name, op.out.block, "out")
+        block, count = op.out.block + tile.group[0], tile.group[1]
+        key = (tile.op, tile.band, op.out.map.name, block, "out")
         if key not in self.bands:
             rows = (tile.y, tile.y + tile.rows)
-            self.bands[key] = self._area(
-                op.out, op.out.block, op.out.blocks(self.config.columns), rows
-            )
+            self.bands[key] = self._area(op.out, block, count, rows)
         return self.bands[key]
 
     def _store(self, position: int, tile: Tile, op: Op) -> None:
@@ -202,13 +219,12 @@ class _Sequence:
         if storage.spilled(op.out.map):
             whole = storage.source(op.out.map)
             targets[whole.tensor] = whole
-            self.stored.setdefault(name, []).append((tile.y, tile.y + tile.rows, position))
+        start, count = op.out.block + tile.group[0], tile.group[1]
+        stored = _Stored(tile.y, tile.y + tile.rows, start, start + count, position)
+        self.stored.setdefault(name, []).append(stored)
         for target in targets.values():
-            first = max(op.out.block, target.view.block)
-            stop = min(
-                op.out.block + op.out.blocks(self.config.columns),
-                target.view.block + target.view.blocks(self.config.columns),
-            )
+            first = max(start, target.view.block)
+            stop = min(start + count, target.view.block + target.view.blocks(self.config.columns))
             if first >= stop:
                 continue
             item = Store(
@@ -250,9 +266,9 @@ class _Sequence:
             position = first
             if self.hurry:
                 position = self._before(first, LEAD_ROWS + 2 * self._cycles(area.words))
-            for start, stop, stored in self.stored.get(area.name, ()):
-                if start < area.y + area.rows and area.y < stop:
-                    position = max(position, stored + 1)
+            for stored in self.stored.get(area.name, ()):
+                if stored.meets(area):
+                    position = max(position, stored.position + 1)
             self._put(position, 1, LoadArea(op=op, area=area, source=source))
 
 

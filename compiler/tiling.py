@@ -19,6 +19,9 @@ STREAM_BANDS, STREAM_PIXELS = 8, 128
 #: instructions, long ones keep drains waiting.
 VECTOR_CYCLES = (448, 1024)
 
+#: Blocks whose rows of a spilled output or second operand are in the buffer together.
+GROUP = 8
+
 #: Largest counts of rows and columns.
 MAX_COUNT = 4095
 
@@ -37,8 +40,10 @@ class Tile:
         The output's part.
     block : int
         Channel block of the operation's own output view.
-    first, last : bool
-        First and last tile of its band.
+    group : tuple of int
+        First block and count of the blocks whose rows come and go together where maps are spilled.
+    last : bool
+        Last tile of its group in its band.
     """
 
     op: int
@@ -48,7 +53,7 @@ class Tile:
     x: int
     columns: int
     block: int
-    first: bool
+    group: tuple[int, int]
     last: bool
 
 
@@ -59,11 +64,19 @@ class Tiling:
     bands: tuple[tuple[int, int], ...]
     parts: tuple[tuple[int, int], ...]
 
+    def group(self, block: int, blocks: int) -> tuple[int, int]:
+        """Return first and count of a block's group; with several parts all blocks are one."""
+        if len(self.parts) > 1:
+            return 0, blocks
+        first = block - block % GROUP
+        return first, min(GROUP, blocks - first)
+
     def tiles(self, op: int, blocks: int) -> Iterator[Tile]:
         """Yield tiles: bands, then parts, then channel blocks."""
         for band, (y, rows) in enumerate(self.bands):
             for part, (x, columns) in enumerate(self.parts):
                 for block in range(blocks):
+                    group = self.group(block, blocks)
                     yield Tile(
                         op=op,
                         band=band,
@@ -72,8 +85,8 @@ class Tiling:
                         x=x,
                         columns=columns,
                         block=block,
-                        first=part == block == 0,
-                        last=part == len(self.parts) - 1 and block == blocks - 1,
+                        group=group,
+                        last=part == len(self.parts) - 1 and block == sum(group) - 1,
                     )
 
 
@@ -138,20 +151,23 @@ def transient_views(op: Op) -> list[tuple[str, View, bool]]:
 
 def _transient(op: Op, storage: Storage, rows: int, config: Config) -> int:
     """Return the words of band buffers that an operation needs for output rows."""
-    words = 0
+    words, most = 0, op.out.blocks(config.columns)
+    if not isinstance(op, ArrayOp) or op.width <= config.accumulator_pixels:
+        most = min(most, GROUP)
     for _, view, windowed in transient_views(op):
         if storage.spilled(view.map):
+            whole = windowed and isinstance(op, ArrayOp)
             reach = (rows - 1) * op.window.stride[0]
             reach += (op.window.kernel[0] - 1) * op.window.dilation[0] + 1
             count = min(reach, view.map.height) if windowed else rows
-            words += _band(view, count, storage, config)
+            words += _band(view, count, storage, blocks_of(view, config) if whole else most)
     if storage.spilled(op.out.map):
-        words += _band(op.out, rows, storage, config)
+        words += _band(op.out, rows, storage, most)
     return words
 
 
-def _band(view: View, rows: int, storage: Storage, config: Config) -> int:
-    return blocks_of(view, config) * rows * storage.row_words(view.map)
+def _band(view: View, rows: int, storage: Storage, blocks: int) -> int:
+    return blocks * rows * storage.row_words(view.map)
 
 
 def blocks_of(view: View, config: Config) -> int:

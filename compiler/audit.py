@@ -71,6 +71,8 @@ class _Auditor:
         np.maximum(self.known[engine], waits, out=self.known[engine])
         self.counts[engine] += 1
         _require(self.counts[engine] < 1 << 16, index, f"too much {engine.name} work")
+        if opcode in (Opcode.LOAD, Opcode.STORE):
+            self._check_alignment(index, instruction)
         touched = touched_words(instruction, self.settings, self.config)
         for entry in touched:
             self._check(index, engine, entry)
@@ -79,6 +81,11 @@ class _Auditor:
                 continue  # constants never change
             kind = self.written if entry.write else self.read
             kind[entry.memory][engine, entry.words] = self.counts[engine]
+
+    def _check_alignment(self, index: int, instruction: Instruction) -> None:
+        pitch = instruction["memory_pitch"] if instruction["runs"] > 1 else 0
+        aligned = (instruction["offset"] | pitch) % self.config.align_bytes == 0
+        _require(aligned, index, f"its memory is not aligned to {self.config.align_bytes} bytes")
 
     def _check(self, index: int, engine: Engine, entry: Touched) -> None:
         size = self.written[entry.memory].shape[1]

@@ -19,16 +19,13 @@ def check_bounds(op: Op) -> None:
         A sum could overflow; names the layer, the channel and the bound.
     """
     largest = np.abs(op.bias)
-    partial = np.zeros_like(largest)
     if isinstance(op, ArrayOp):
         for source in op.sources:
             weight = np.abs(source.weight.astype(np.int64)).sum(axis=(1, 2, 3))
-            largest = largest + weight * _reach(source.view)
-            partial = partial + weight * 128
-            largest = np.maximum(largest, np.abs(op.bias) + 2 * partial)
+            largest = largest + weight * _reach(source.view, 256)
     elif isinstance(op, VectorOp):
         weight = np.abs(op.taps).sum(axis=(1, 2))
-        largest = largest + weight * _reach(op.source)
+        largest = largest + weight * _reach(op.source, 255)
     channel = int(largest.argmax())
     if largest[channel] > LIMIT:
         raise CompileError(
@@ -37,5 +34,10 @@ def check_bounds(op: Op) -> None:
         )
 
 
-def _reach(view: View) -> int:
-    return 128 if view.map.signed else 255
+def _reach(view: View, unsigned: int) -> int:
+    """Return the largest magnitude of an operand.
+
+    The array takes unsigned operands minus 128, and the bias makes up for it: together that can
+    reach 256 times the weights.
+    """
+    return 128 if view.map.signed else unsigned

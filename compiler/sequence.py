@@ -269,6 +269,8 @@ class _Sequence:
             for stored in self.stored.get(area.name, ()):
                 if stored.meets(area):
                     position = max(position, stored.position + 1)
+            if position > first:
+                raise AssertionError(f"rows of {area.name} are needed before they are stored")
             self._put(position, 1, LoadArea(op=op, area=area, source=source))
 
 

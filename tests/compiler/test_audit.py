@@ -100,6 +100,14 @@ def test_work_outside_a_memory_is_found(program, opcode, field, value):
         check(program, changed(program.instructions, index, **{field: value}))
 
 
+@pytest.mark.parametrize("opcode", [Opcode.LOAD, Opcode.STORE])
+def test_memory_must_be_aligned(program, opcode):
+    index = work(program.instructions, opcode)[0]
+    offset = program.instructions[index]["offset"] + CONFIG.word_bytes
+    with pytest.raises(CompileError, match="not aligned to 32 bytes"):
+        check(program, changed(program.instructions, index, offset=offset))
+
+
 def test_program_begins_and_ends_properly(program):
     with pytest.raises(CompileError, match="begins with CONFIG"):
         check(program, program.instructions[1:])

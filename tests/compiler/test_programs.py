@@ -13,7 +13,7 @@ from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Opcode
 from shiftloom.isa.program import HostStep, Segment, parse_program
 from shiftloom.isa.requantize import Requantize
-from shiftloom.quant.graph import Host, TensorType
+from shiftloom.quant.graph import AveragePool, Host, TensorType
 from tests.support.graphs import Builder, random_codes
 from tests.support.levels import check_program
 
@@ -116,7 +116,7 @@ def test_residual_addition_happens_in_the_drain():
     conv = builder.conv(source, "dense", channels=4)
     node = builder.nodes[0]
     plain = replace(node.requantize, shift=(6,), low=-128, high=127, out_shift=0)
-    plain = replace(plain, out_low=-128, out_high=127)
+    plain = replace(plain, out_low=-50, out_high=60)
     square = node.weight[:, :, :1, :1]
     builder.nodes[0] = replace(
         node,
@@ -133,7 +133,7 @@ def test_residual_addition_happens_in_the_drain():
     builder.nodes[1] = replace(
         add,
         shifts=(0, 1),
-        requantize=replace(plain, shift=(1,), low=-128, rounding=plain.rounding),
+        requantize=replace(plain, shift=(1,), out_low=-128, out_high=127),
     )
     builder.tensors[total] = TensorType(shape=(4, 6, 6))
     graph = builder.graph([total])
@@ -212,3 +212,54 @@ def test_codes_of_16_bits_are_never_stored():
     builder, conv, total = wide_network()
     with pytest.raises(CompileError, match="n0: more than 8 bits"):
         compile_graph(builder.graph([conv, total]), CONFIG)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_largest_accumulators_are_exact_or_refused(signed):
+    """Just below the bound the sums are right; just above it the layer is refused."""
+    builder = Builder(7)
+    builder.tensors["x"] = TensorType(shape=(4, 2, 2), signed=signed)
+    builder.inputs.append("x")
+    last = builder.conv("x", "whole", channels=1)
+    node = builder.nodes[0]
+    weight = np.full_like(node.weight, 127)
+    reach = int(weight.astype(int).sum()) * (128 if signed else 256)
+    highest = (1 << 31) - 1 - reach
+    for bias, good in ((highest, True), (highest + 1, False)):
+        code = np.array([bias], np.int32)
+        params = Requantize(shift=(24,), out_low=-128, out_high=127)
+        builder.tensors[last] = TensorType(shape=(1, 1, 1))
+        builder.nodes[0] = replace(
+            node, weight=weight, bias=code, mid_bias=node.mid_bias * 0, requantize=params
+        )
+        graph = builder.graph([last])
+        if not good:
+            with pytest.raises(CompileError, match="accumulator of output channel 0"):
+                compile_graph(graph, CONFIG)
+            continue
+        codes = np.full((4, 2, 2), builder.tensors["x"].high)
+        check_program(graph, compile_graph(graph, CONFIG), {"x": codes})
+
+
+def test_layer_whose_parameters_need_the_whole_buffer_runs_alone():
+    builder = Builder(8)
+    builder.tensors["x"] = TensorType(shape=(20, 5, 5))
+    builder.inputs.append("x")
+    first = builder.conv("x", "dense", channels=20)
+    same = {"stride": (1, 1), "dilation": (1, 1), "padding": (0, 0, 0, 0)}
+    node = builder.nodes[0]
+    builder.nodes[0] = replace(node, weight=node.weight[:, :, :1, :1], **same)
+    builder.tensors[first] = TensorType(shape=(20, 5, 5))
+    mean = builder.tensor((20, 1, 1), like=builder.tensors[first])
+    params = Requantize(shift=(4,), out_low=-128, out_high=127)
+    common = {"kernel": (5, 5), "stride": (1, 1), "reciprocal": 3, "requantize": params}
+    builder.nodes.append(AveragePool(name="mean", inputs=(first,), output=mean, **common))
+    last = builder.conv(mean, "whole", channels=20)
+    graph = builder.graph([last])
+    codes = {n: c[0] for n, c in random_codes(graph, 1).items()}
+    for words in (64, 13):
+        config = replace(CONFIG, parameter_bytes=words * CONFIG.parameter_word_bytes)
+        check_program(graph, compile_graph(graph, config), codes)
+    config = replace(CONFIG, parameter_bytes=11 * CONFIG.parameter_word_bytes)
+    with pytest.raises(CompileError, match="mean: a window of 5x5 does not fit the vector unit"):
+        compile_graph(graph, config)

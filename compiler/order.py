@@ -22,6 +22,9 @@ ARRAY_LATENCY = 40
 #: Cycles of a drain beyond its pixels, and until its words can be read.
 DRAIN_CYCLES, VECTOR_LATENCY = 12, 18
 
+#: Cycles of a STORE and a LOAD beyond their beats, for rows that leave the chip and come back.
+MEMORY_LATENCY = 200
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
@@ -161,6 +164,9 @@ class _Scheduler:
         complete = tile.x + tile.columns == op.width
         if self.storage.spilled(op.out.map):  # blocks of a group leave together
             complete, (first, count) = tile.last, tile.group
+            words = count * tile.rows * self.storage.row_words(op.out.map)
+            beats = -(-words * self.config.word_bytes // self.config.bus_bytes)
+            time += MEMORY_LATENCY + 3 * beats  # out, and in again with neighbouring rows
         if complete:
             first += op.out.block
             rows = slice(tile.y, tile.y + tile.rows)

@@ -58,6 +58,11 @@ def plan_segment(
     return _Planner(ops, storage, constants, workspace).run()
 
 
+#: Parts of the activation buffer that the bands of one operation may take, at most and while
+#: operations still overlap.
+LARGEST_ROOM, SMALLEST_ROOM = 4, 16
+
+
 class _Planner:
     def __init__(
         self,
@@ -69,7 +74,7 @@ class _Planner:
         self.ops, self.storage, self.config = ops, storage, storage.config
         self.workspace = workspace
         self.alone: set[int] = set()
-        self.room, self.hurry = self.config.activation_words // 4, True
+        self.room, self.hurry = self.config.activation_words // LARGEST_ROOM, True
         self.walks = [_walk(op, self.config) for op in ops]
         self.constants: list[OpConstants] = [
             op_constants(op, walk, constants) for op, walk in zip(ops, self.walks, strict=True)
@@ -128,9 +133,13 @@ class _Planner:
             self.storage.spills[storage_map.name] = self.workspace(size)
 
     def _tighten(self, failed: Area) -> None:
-        """Give up overlap, then the size of bands, so that less is in the buffer at a time."""
-        if self.hurry:
+        """Make bands smaller, then give up overlap, so that less is in the buffer at a time."""
+        whole = self.config.activation_words
+        if self.hurry and self.room > whole // SMALLEST_ROOM:
+            self.room //= 2
+        elif self.hurry:
             self.hurry, self.alone = False, set(range(len(self.ops)))
+            self.room = whole // LARGEST_ROOM
         elif self.room:
             self.room //= 2
         else:

@@ -21,8 +21,7 @@ from .store import from_description, to_description
 
 __all__ = ["from_onnx", "is_quantized", "load_graph", "save_graph", "to_onnx"]
 
-#: Version of the operators and of the file; codes of 16 bits need later ones.
-VERSIONS, WIDE_VERSIONS = (17, 8), (21, 10)
+OPSET = 17
 GRAPH_KEY, DIGEST_KEY = "shiftloom.graph", "shiftloom.digest"
 
 
@@ -31,12 +30,10 @@ def to_onnx(graph: QuantGraph) -> onnx.ModelProto:
     description, arrays = to_description(graph)
     exporter = Exporter(graph)
     exporter.build()
-    wide = any(tensor.bits > 8 for tensor in graph.tensors.values())
-    opset, version = WIDE_VERSIONS if wide else VERSIONS
     model = helper.make_model(
         exporter.finish(),
-        opset_imports=[helper.make_opsetid("", opset)],
-        ir_version=version,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=8,
         producer_name="shiftloom",
     )
     unused = set(arrays) - {tensor.name for tensor in exporter.constants}

@@ -102,8 +102,7 @@ class Exporter:
 
     def quantized(self, source: str, output: str, tensor: TensorType, low: int, high: int) -> None:
         """Add QuantizeLinear, a Clip where codes are narrower than a byte, DequantizeLinear."""
-        kind: type[np.integer[Any]] = np.int8 if tensor.signed else np.uint8
-        kind = np.int16 if tensor.bits > 8 else kind
+        kind = np.int8 if tensor.signed else np.uint8
         zero = self.constant(f"zero/{kind.__name__}", np.array(0, kind))
         scale = self.scale((tensor.exponent,))
         codes = self.add("QuantizeLinear", [source, scale, zero], f"{output}/codes")
@@ -220,8 +219,12 @@ class Exporter:
             raise UnsupportedError(
                 "SL-Q114", f"rounding {params.rounding.name} in QDQ", node=node.name
             )
-        tensor = self.graph.tensors[node.output]
-        self.quantized(acc, output, tensor, params.out_low, params.out_high)
+        tensor, limits = self.graph.tensors[node.output], (params.out_low, params.out_high)
+        if tensor.bits > 8:  # opset 17 has no such codes, and runtimes err on those of opset 21
+            last = self._integers(acc, output, tensor.exponent, limits)
+            self.add("Mul", [last, self.scale((tensor.exponent,))], output)
+        else:
+            self.quantized(acc, output, tensor, *limits)
 
     def _average(self, node: AveragePool, inputs: list[str], output: str) -> None:
         """Add a depthwise convolution; to round down, its bias is just above minus a half."""

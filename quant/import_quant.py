@@ -32,9 +32,6 @@ _TYPES = {
     "uint2": (2, False),
 }
 
-#: Types that only a convolution may hand to an addition.
-_INNER_TYPES = {"int16": (16, True)}
-
 
 def power_of_two(scale: float, node: str) -> int:
     """Return the exponent of a scale.
@@ -60,11 +57,11 @@ def power_of_two(scale: float, node: str) -> int:
 def quantize(context: Context, call: Call) -> str | None:
     """Import QuantizeLinear of an activation: its output is codes, which only few nodes accept."""
     name = _type_name(context, call)
-    if name not in _TYPES | _INNER_TYPES:
+    if name not in _TYPES:
         raise UnsupportedError(
             "SL-Q114", f"codes of type {name}", node=call.name, allowed="up to 8 bits"
         )
-    bits, signed = (_TYPES | _INNER_TYPES)[name]
+    bits, signed = _TYPES[name]
     low = -(1 << (bits - 1)) if signed else 0
     high = low + (1 << bits) - 1
     exponent = _exponent(context, call)
@@ -110,7 +107,7 @@ def clip_codes(context: Context, call: Call) -> str | None:
     bounds = [context.constant(call.input(index)) for index in (1, 2)]
     low = form.low if bounds[0] is None else max(form.low, int(bounds[0].reshape(-1)[0]))
     high = form.high if bounds[1] is None else min(form.high, int(bounds[1].reshape(-1)[0]))
-    bits = next(b for b in (*range(1, 9), 16) if _holds(b, form.signed, low, high))
+    bits = next(b for b in range(1, 9) if _holds(b, form.signed, low, high))
     context.codes[call.output] = (
         source,
         Format(bits=bits, signed=form.signed, exponents=form.exponents, low=low, high=high),

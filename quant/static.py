@@ -15,9 +15,8 @@ from . import drafts, golden, weights
 from . import float_graph as fg
 from .calibrator import Calibrator, Options
 from .drafts import Draft
-from .errors import ModelError
 from .float_graph import FloatGraph, FloatNode
-from .graph import Add, Concat, Conv, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
+from .graph import Concat, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
 from .rewrite import use_counts
 
 __all__ = ["quantize_graph"]
@@ -60,7 +59,7 @@ def quantize_graph(
         walk.step(node)
     if progress is not None:
         progress(len(graph.nodes), len(graph.nodes), "")
-    result = QuantGraph(
+    return QuantGraph(
         name=graph.name,
         inputs=graph.inputs,
         outputs=graph.outputs,
@@ -68,25 +67,6 @@ def quantize_graph(
         nodes=tuple(walk.state.nodes),
         edges=dict(graph.edges),
     )
-    _check_wide(result)
-    return result
-
-
-def _check_wide(graph: QuantGraph) -> None:
-    """Check that codes of 16 bits only go from a convolution into one addition."""
-    for node in graph.nodes:
-        tensor = graph.tensors.get(node.output)
-        if tensor is None or tensor.bits <= 8:
-            continue
-        users = [user for user in graph.nodes if node.output in user.inputs]
-        alone = len(users) == 1 and node.output not in graph.outputs
-        if not (alone and isinstance(node, Conv) and isinstance(users[0], Add)):
-            raise ModelError(
-                "SL-Q114",
-                f"codes of {tensor.bits} bits",
-                node=node.name,
-                allowed="up to 8 bits, or 16 from a convolution to an addition",
-            )
 
 
 class _Walk:

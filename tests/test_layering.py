@@ -75,7 +75,10 @@ def test_module_imports_only_what_its_package_may(path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_module_is_quick_to_import_and_to_read(path):
     names = imports(path, module_level=True)
-    assert not HEAVY & {name.partition(".")[0] for name in names}
+    trains = path.is_relative_to(ROOT / "quant" / "train")
+    heavy = HEAVY - {"torch"} if trains else HEAVY
+    assert not heavy & {name.partition(".")[0] for name in names}
+    assert trains or not any(name.startswith("shiftloom.quant.train") for name in names)
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 

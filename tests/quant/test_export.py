@@ -74,7 +74,8 @@ def plain_net():
     x = net.node("Transpose", "x", perm=[0, 3, 1, 2])
     x = net.node("Relu", net.conv(x, 6, 3))
     y = net.conv(x, 6, 6, pads=[1, 1, 1, 1], group=6)
-    x = net.node("Relu", net.node("Add", x, y))
+    z = net.conv(x, 6, 6, pads=[1, 1, 1, 1], group=6)
+    x = net.node("Relu", net.node("Add", z, y))
     x = net.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
     return net.model(net.dense(net.node("Flatten", x), 4, 54))
 

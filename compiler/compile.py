@@ -149,6 +149,8 @@ class _Compiler:
                 layout="folded" if edge.view.map.folded else "blocked",
                 signed=tensor.signed,
                 row_words=storage.row_words(edge.view.map),
+                unroll=edge.view.map.unroll,
+                rows=edge.view.map.height if edge.view.map.unroll else 0,
             )
         place = self.places[name]
         if place.row_words != storage.row_words(edge.view.map):

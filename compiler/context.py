@@ -43,6 +43,10 @@ class Context:
         self.uses.update(graph.outputs)
         self.alias = aliases(graph, nodes, config.columns, set(outputs))
         self.folded = {name for name in inputs if self._folds(name)}
+        self.unrolled: dict[str, tuple[int, ...]] = {}
+        self.rows: dict[str, int] = {}
+        for name in sorted(self.folded):
+            self._unroll(name)
         self.ops: list[Op] = []
 
     def _folds(self, name: str) -> bool:
@@ -68,15 +72,35 @@ class Context:
             root, offset = self.alias[root]
             block += offset
         tensor = self.graph.tensors[root]
-        storage = Map(
+        channels, height, width = tensor.shape
+        if unroll := self.unrolled.get(root, ()):
+            channels, height = channels * unroll[0], self.rows[root]
+            return View(map=self._map(root, channels, height, width), block=0, channels=channels)
+        return View(map=self._map(root, *tensor.shape), block=block, channels=shape[0])
+
+    def _map(self, root: str, channels: int, height: int, width: int) -> Map:
+        return Map(
             name=root,
-            channels=tensor.shape[0],
-            height=tensor.shape[1],
-            width=tensor.shape[2],
-            signed=tensor.signed,
+            channels=channels,
+            height=height,
+            width=width,
+            signed=self.graph.tensors[root].signed,
             folded=root in self.folded,
+            unroll=self.unrolled.get(root, ()),
         )
-        return View(map=storage, block=block, channels=shape[0])
+
+    def _unroll(self, name: str) -> None:
+        """Fold kernel rows into the channels of an input too, where that takes fewer tiles."""
+        users = [node for node in self.nodes if name in node.inputs]
+        node, rows = users[0], self.config.rows
+        if len(users) > 1 or not isinstance(node, Conv):
+            return
+        channels, kernel, width = node.weight.shape[1:]
+        whole, by_row = -(-channels * kernel * width // rows), -(-channels * width // rows)
+        inside = self.graph.tensors[name].shape[2] * channels * kernel < 1 << 16
+        if whole < kernel * by_row and inside and node.stride[1] * channels * kernel < 1 << 9:
+            self.unrolled[name] = (kernel, node.stride[0], node.dilation[0], node.padding[0])
+            self.rows[name] = self.graph.tensors[node.output].shape[1]
 
     def common(self, node: Node, operator: str, output: str | None = None) -> dict[str, Any]:
         """Return what every operation has; its requantization changes nothing."""

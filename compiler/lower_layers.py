@@ -34,6 +34,11 @@ def conv(context: Context, node: Conv) -> None:
         context.vector(node, common, node.weight[:, 0].astype(np.int64))
         return
     weight = _dense(node)
+    if source.map.unroll:  # kernel rows are channels
+        weight = weight.transpose(0, 2, 1, 3).reshape(len(weight), -1, 1, kernel[1])
+        common["window"] = Window(
+            kernel=(1, kernel[1]), stride=(1, node.stride[1]), origin=(0, -node.padding[1])
+        )
     context.ops.append(
         ArrayOp(**common, sources=(Source(tensor=node.inputs[0], view=source, weight=weight),))
     )

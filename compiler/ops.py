@@ -31,6 +31,9 @@ class Map:
         Two's complement codes, or unsigned.
     folded : bool
         Layout of a row: pixels' bytes one after the other, see :mod:`shiftloom.isa.layout`.
+    unroll : tuple of int
+        Kernel rows, stride, dilation and padding of an input whose kernel rows are channels here:
+        see :class:`~shiftloom.isa.program.Place`.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Map:
     width: int
     signed: bool
     folded: bool = False
+    unroll: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -262,6 +262,11 @@ def _check_place(place: Place, program: Program) -> None:
     _require(place.layout in ("blocked", "folded"), f"{what} of layout {place.layout}")
     channels, height, width = place.shape
     least, blocks = width, blocked_words((channels, 1, 1), program.config)
+    _require(len(place.unroll) in (0, 4) and place.rows >= 0, f"{what} unrolled {place.unroll}")
+    if place.unroll:
+        fits = place.layout == "folded" and place.rows and min(place.unroll[:3]) > 0
+        _require(bool(fits), f"{what} unrolled {place.unroll}")
+        channels, height = channels * place.unroll[0], place.rows
     if place.layout == "folded":
         least, blocks = folded_pitch_words(channels, width, program.config), 1
     _require(least <= place.row_words < 1 << 20, f"{what} with rows of {place.row_words} words")

@@ -25,6 +25,13 @@ class Place:
         Two's complement, or unsigned bytes.
     row_words : int
         Words from one row to the next; at least what a row takes.
+    unroll : tuple of int
+        For folded inputs whose kernel rows are folded too: kernel rows, stride, dilation and
+        padding at the top. Row ``y`` in memory then holds, for each pixel, the channels of kernel
+        row after kernel row; kernel row ``k`` is row ``y * stride + k * dilation - padding`` of the
+        feature map, or zero. Empty otherwise.
+    rows : int
+        Rows in memory; 0 means as many as ``shape`` says.
     """
 
     tensor: str
@@ -34,6 +41,8 @@ class Place:
     layout: str
     signed: bool
     row_words: int
+    unroll: tuple[int, ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,8 @@ def write_tensor(
         raise ValueError(f"{place.tensor} takes codes {low}…{high}, not {found}")
     pack = pack_blocked if place.layout == "blocked" else pack_folded
     rows = _rows(regions, place, config)
-    rows[:] = pack(codes.astype(np.int64), config).reshape(rows.shape)
+    stored = _unrolled(codes, place) if place.unroll else codes.astype(np.int64)
+    rows[:] = pack(stored, config).reshape(rows.shape)
 
 
 def read_tensor(regions: Regions, place: Place, config: Config) -> NDArray[np.int16]:
@@ -71,8 +72,10 @@ def read_tensor(regions: Regions, place: Place, config: Config) -> NDArray[np.in
     Raises
     ------
     ValueError
-        A place outside its region.
+        A place outside its region, or an unrolled one.
     """
+    if place.unroll:
+        raise ValueError(f"{place.tensor} is unrolled in memory: it can only be written")
     rows = _rows(regions, place, config)
     if place.layout == "blocked":
         words = rows.reshape(-1, config.word_bytes)
@@ -87,6 +90,8 @@ def read_tensor(regions: Regions, place: Place, config: Config) -> NDArray[np.in
 def _rows(regions: Regions, place: Place, config: Config) -> NDArray[np.uint8]:
     """Return the words of a feature map ``(blocks, height, words of a row, bytes)``, as a view."""
     channels, height, width = place.shape
+    if place.unroll:
+        channels, height = channels * place.unroll[0], place.rows
     blocks, words = blocked_words((channels, 1, 1), config), width
     if place.layout == "folded":
         blocks, words = 1, folded_pitch_words(channels, width, config)
@@ -99,3 +104,15 @@ def _rows(regions: Regions, place: Place, config: Config) -> NDArray[np.uint8]:
         )
     shape = (blocks, height, place.row_words, config.word_bytes)
     return region[place.offset : end].reshape(shape)[:, :, :words]
+
+
+def _unrolled(codes: NDArray[np.integer], place: Place) -> NDArray[np.int64]:
+    """Return codes with kernel rows as channels: ``(kernel rows * channels, rows, width)``."""
+    kernel, stride, dilation, padding = place.unroll
+    channels, height, width = codes.shape
+    y = np.arange(place.rows) * stride + np.arange(kernel)[:, None] * dilation - padding
+    inside = (y >= 0) & (y < height)
+    rows = codes[:, np.clip(y, 0, height - 1)] * inside[None, :, :, None]
+    shape = (kernel * channels, place.rows, width)
+    result: NDArray[np.int64] = rows.transpose(1, 0, 2, 3).reshape(shape).astype(np.int64)
+    return result

@@ -263,3 +263,22 @@ def test_layer_whose_parameters_need_the_whole_buffer_runs_alone():
     config = replace(CONFIG, parameter_bytes=11 * CONFIG.parameter_word_bytes)
     with pytest.raises(CompileError, match="mean: a window of 5x5 does not fit the vector unit"):
         compile_graph(graph, config)
+
+
+def test_kernel_rows_of_a_thin_input_are_folded_too():
+    builder = Builder(9)
+    builder.tensors["x"] = TensorType(shape=(1, 9, 9), signed=False)
+    builder.inputs.append("x")
+    last = builder.conv("x", "dense", channels=5)
+    node = builder.nodes[0]
+    weight = np.resize(node.weight, (5, 1, 4, 2))
+    same = {"stride": (2, 2), "dilation": (2, 1), "padding": (1, 1, 0, 2)}
+    builder.nodes[0] = replace(node, weight=weight, **same)
+    builder.tensors[last] = replace(builder.tensors[last], shape=(5, 2, 6))
+    graph = builder.graph([last])
+    program = compile_graph(graph, CONFIG)
+    place = program.place("x")
+    assert (place.layout, place.unroll, place.rows) == ("folded", (4, 2, 2, 1), 2)
+    loops = next(i for i in program.instructions if i.opcode is Opcode.MAC_LOOPS)
+    assert loops["kernel_rows"] == 1
+    check_program(graph, program, {n: c[0] for n, c in random_codes(graph, 1).items()})

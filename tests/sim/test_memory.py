@@ -90,3 +90,26 @@ def test_a_place_outside_its_region_is_refused(layout):
     read_tensor(regions_of(TINY, 64 + 48), where, TINY)
     with pytest.raises(ValueError, match="ends at byte 112 of region 1, which has 111 bytes"):
         read_tensor(regions_of(TINY, 64 + 47), where, TINY)
+
+
+def test_unrolled_inputs_hold_kernel_rows_side_by_side():
+    config = TINY
+    codes = np.arange(1, 19).reshape(2, 3, 3)
+    unrolled = Place(
+        tensor="x",
+        region=0,
+        offset=0,
+        shape=(2, 3, 3),
+        layout="folded",
+        signed=False,
+        row_words=3,
+        unroll=(2, 1, 1, 1),
+        rows=3,
+    )
+    regions = [np.zeros(3 * 3 * config.word_bytes, np.uint8)]
+    write_tensor(regions, unrolled, codes, config)
+    rows = regions[0].reshape(3, 12)
+    assert rows[0].tolist() == [0, 0, 1, 10, 0, 0, 2, 11, 0, 0, 3, 12]  # the row above is padding
+    assert rows[2].tolist() == [4, 13, 7, 16, 5, 14, 8, 17, 6, 15, 9, 18]
+    with pytest.raises(ValueError, match="unrolled"):
+        read_tensor(regions, unrolled, config)

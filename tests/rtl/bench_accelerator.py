@@ -6,11 +6,12 @@ import random
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
-from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiSlave
 
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Instruction, Opcode
-from shiftloom.isa.registers import Control, Error, Status, register
+from shiftloom.isa.registers import Control, Error, Status
+from tests.rtl.host import Host
+from tests.rtl.memory import Memory, connect_memory, monitor
 from tests.support.programs import (
     compute_program,
     config_instruction,
@@ -18,7 +19,6 @@ from tests.support.programs import (
     expected,
     place,
 )
-from tests.support.stalls import sometimes
 
 CONFIG = load_config(os.environ["SHIFTLOOM_CONFIG"])
 DONE, ERROR = 1 << Status.DONE, 1 << Status.ERROR
@@ -32,29 +32,6 @@ INPUTS = (
 )
 
 
-class Memory:
-    """Bytes behind the memory port; bad addresses answer with SLVERR, each access takes time."""
-
-    def __init__(self, data, delay=0):
-        self.data, self.delay, self.bad = bytearray(data), delay, range(0)
-
-    async def read(self, address, length, **_):
-        """Return bytes."""
-        await self._access(address)
-        return bytes(self.data[address : address + length])
-
-    async def write(self, address, data, **_):
-        """Change bytes."""
-        await self._access(address)
-        self.data[address : address + len(data)] = data
-
-    async def _access(self, address):
-        if self.delay:
-            await Timer(self.delay * PERIOD, unit="ns")
-        if address in self.bad:
-            raise IndexError(address)
-
-
 class Bench:
     """Host and memory of one test."""
 
@@ -62,28 +39,18 @@ class Bench:
         """Reset the accelerator and connect both sides."""
         self.dut, self.memory = dut, memory
         await self._reset()
-        bus = AxiBus.from_prefix(dut, "m_axi")
-        self.slave = AxiSlave(bus, dut.aclk, dut.aresetn, memory, reset_active_level=False)
-        lite = AxiLiteBus.from_prefix(dut, "s_axi")
-        self.host = AxiLiteMaster(lite, dut.aclk, dut.aresetn, reset_active_level=False)
-        for part in (self.slave, self.host):
-            part.write_if.log.setLevel("WARNING")
-            part.read_if.log.setLevel("WARNING")
-        if stalls:
-            read, write = self.slave.read_if, self.slave.write_if
-            channels = (
-                read.ar_channel,
-                read.r_channel,
-                write.aw_channel,
-                write.w_channel,
-                write.b_channel,
-            )
-            for seed, channel in enumerate(channels):
-                channel.set_pause_generator(sometimes(stalls, seed))
+        connect_memory(
+            dut, "m_axi", dut.aclk, dut.aresetn, memory, stalls=stalls, reset_active_level=False
+        )
+        self.host = Host(
+            dut, "s_axi", dut.aclk, dut.aresetn, stalls=stalls, reset_active_level=False
+        )
         for _ in range(3):
             await RisingEdge(dut.aclk)
         dut.aresetn.value = 1
         await RisingEdge(dut.aclk)
+        self.host.monitor()
+        cocotb.start_soon(monitor(dut, "m_axi", dut.aclk, CONFIG, bursts=[]))
 
     async def _reset(self):
         """Assert reset after all inputs have values: Icarus keeps unknown what never changes."""
@@ -96,24 +63,16 @@ class Bench:
         for _ in range(3):
             await RisingEdge(self.dut.aclk)
 
-    async def write(self, name, value):
-        """Write a register."""
-        await self.host.write_dword(register(name).offset, value)
-
-    async def read(self, name):
-        """Return a register."""
-        return await self.host.read_dword(register(name).offset)
-
     async def run(self, placed):
         """Run a placed program; return the status."""
-        await self.write("PROGRAM", placed.program)
-        await self.write("PROGRAM_LENGTH", placed.length)
+        await self.host.write("PROGRAM", placed.program)
+        await self.host.write("PROGRAM_LENGTH", placed.length)
         for region, base in enumerate(placed.bases):
-            await self.write(f"BASE{region}", base)
-        await self.write("CONTROL", 1 << Control.START | 1 << Control.INTERRUPT_ENABLE)
+            await self.host.write(f"BASE{region}", base)
+        await self.host.write("CONTROL", 1 << Control.START | 1 << Control.INTERRUPT_ENABLE)
         if not self.dut.interrupt.value:
             await RisingEdge(self.dut.interrupt)
-        return await self.read("STATUS")
+        return await self.host.read("STATUS")
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -165,11 +124,11 @@ async def failures_are_reported_and_leave_no_trace(dut, what, stalls):
         base = placed.program if bad[0] == "program" else placed.bases[bad[0]]
         bench.memory.bad = range(base + bad[1], base + bad[1] + CONFIG.bus_bytes)
     assert await bench.run(placed) == ERROR
-    assert await bench.read("ERROR") == code
-    assert await bench.read("ERROR_INDEX") == index
+    assert await bench.host.read("ERROR") == code
+    assert await bench.host.read("ERROR_INDEX") == index
 
-    await bench.write("CONTROL", 1 << Control.RESET)
-    while await bench.read("STATUS"):
+    await bench.host.write("CONTROL", 1 << Control.RESET)
+    while await bench.host.read("STATUS"):
         pass
     bench.memory.bad, bench.memory.data = range(0), bytearray(good.memory)
     assert await bench.run(good) == DONE

@@ -1,0 +1,98 @@
+"""Cocotb bench: the activation buffer against an array and the rules of its ports."""
+
+import random
+
+import cocotb
+from cocotb.triggers import ReadOnly, RisingEdge
+
+from shiftloom.hw.interfaces import write_layout
+from tests.rtl.designs import CONFIGS
+from tests.rtl.streams import start
+
+STREAMS = {
+    "vector": "vector_addr",
+    "store": "store_addr",
+    "vector_write": "vector_write",
+    "load_write": "load_write",
+}
+
+
+class Traffic:
+    """Random requests to one buffer, each held until it is taken; few words, so that they meet."""
+
+    def __init__(self, dut, name, words=24):
+        self.dut, self.port, self.config = dut, f"buffer_{name}", CONFIGS[name]
+        self.size = self.config.activation_words
+        self.addresses = [*range(self.size - words // 2, self.size), *range(words // 2)]
+        self.layout = write_layout(self.size, self.config)
+        self.requests, self.feeder = {}, None
+
+    def choose(self):
+        """Drive every port for one cycle."""
+        rng, port = random, self.port
+        self.feeder = rng.choice(self.addresses), rng.randrange(2), rng.randrange(2)
+        for name, value in zip(("addr", "valid", "wide"), self.feeder, strict=True):
+            self.dut[f"{port}_feeder_{name}"].value = value
+        for name, stream in STREAMS.items():
+            if name not in self.requests and rng.random() < 0.8:
+                word = rng.randrange(1 << 8 * self.config.word_bytes)
+                self.requests[name] = rng.choice(self.addresses), word
+            self.dut[f"{port}_{stream}_valid"].value = name in self.requests
+            if name in self.requests:
+                addr, word = self.requests[name]
+                write = self.layout.const({"addr": addr, "data": word}).as_bits()
+                payload = write if name.endswith("write") else addr
+                self.dut[f"{port}_{stream}_payload"].value = payload
+
+    def takeable(self):
+        """Return the requests that the rules let through."""
+        banks, asked = self.config.activation_banks, self.requests
+        bank = {name: addr % banks for name, (addr, _) in asked.items()}
+        addr, valid, wide = self.feeder
+        read = {addr % banks, (addr + wide) % banks} if valid else set()
+        taken = {"vector_write"} & asked.keys()
+        for name in ("vector", "store"):
+            if name in asked and bank[name] not in read:
+                taken.add(name)
+            read.add(bank.get(name))
+        if "load_write" in asked and bank["load_write"] != bank.get("vector_write"):
+            taken.add("load_write")
+        return taken
+
+    def reads(self, taken):
+        """Return which addresses are read, each with the port and its word that will hold them."""
+        addr, valid, wide = self.feeder
+        found = [(self.requests[n][0], n, 0) for n in ("vector", "store") if n in taken]
+        found += [(addr, "feeder", 0)] * valid
+        return found + [((addr + 1) % self.size, "feeder", 1)] * (valid and wide)
+
+    def word(self, name, position):
+        """Return a word that a port gives."""
+        bits = 8 * self.config.word_bytes
+        value = self.dut[f"{self.port}_{name}_data"].value.to_unsigned()
+        return value >> bits * position & (1 << bits) - 1
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+@cocotb.parametrize(name=list(CONFIGS))
+async def random_traffic_matches_an_array(dut, name):
+    await start(dut)
+    traffic, memory, due, checked = Traffic(dut, name), {}, [], 0
+    for _ in range(3000):
+        traffic.choose()
+        await ReadOnly()
+        taken = traffic.takeable()
+        for request in traffic.requests:
+            ready = dut[f"{traffic.port}_{STREAMS[request]}_ready"].value
+            assert bool(ready) == (request in taken), request
+        for word, port, position in due:
+            assert traffic.word(port, position) == word, port
+        checked += len(due)
+        writes = dict(traffic.requests[n] for n in ("load_write", "vector_write") if n in taken)
+        known = memory.keys() - writes.keys()  # what is written in this cycle may not be read
+        due = [(memory[a], port, n) for a, port, n in traffic.reads(taken) if a in known]
+        memory |= writes
+        for request in taken:
+            del traffic.requests[request]
+        await RisingEdge(dut.clk)
+    assert checked > 3000

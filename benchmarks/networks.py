@@ -12,7 +12,17 @@ from shiftloom.isa.requantize import Requantize
 from shiftloom.quant.graph import Conv, EdgeLayout, QuantGraph, TensorType
 from shiftloom.quant.quantize import quantize_model
 
-__all__ = ["NETWORKS", "MissingDataError", "Subject", "convolution", "trained"]
+__all__ = [
+    "NETWORKS",
+    "MissingDataError",
+    "Subject",
+    "cifar_images",
+    "cifar_labels",
+    "convolution",
+    "data_file",
+    "normalized",
+    "trained",
+]
 
 Array = NDArray[Any]
 
@@ -56,21 +66,21 @@ def trained(name: str, samples: int = 1) -> Subject:
         SHIFTLOOM_DATA does not hold it.
     """
     if name == "dscnn":
-        with np.load(_data("models", "mlperf_tiny", "kws_samples.npz")) as data:
+        with np.load(data_file("models", "mlperf_tiny", "kws_samples.npz")) as data:
             calibration = inputs = data["features"].astype(np.float32)
-        model = _data("models", "mlperf_tiny", "dscnn_kws.onnx")
+        model = data_file("models", "mlperf_tiny", "dscnn_kws.onnx")
     elif name == "resnet8":
-        model = _data("models", "mlperf_tiny", "resnet8.onnx")
-        calibration, inputs = _images("train", CALIBRATION), _images("test", samples)
+        model = data_file("models", "mlperf_tiny", "resnet8.onnx")
+        calibration, inputs = cifar_images("train", CALIBRATION), cifar_images("test", samples)
     else:
-        model = _data("models", "resnet20_cifar10", "resnet20.onnx")
-        calibration = _normalized(_images("train", CALIBRATION))
-        inputs = _normalized(_images("test", samples))
+        model = data_file("models", "resnet20_cifar10", "resnet20.onnx")
+        calibration = normalized(cifar_images("train", CALIBRATION))
+        inputs = normalized(cifar_images("test", samples))
     graph = quantize_model(model, calibration)
     return Subject(graph=graph, inputs=inputs[:samples])
 
 
-def _data(*parts: str) -> Path:
+def data_file(*parts: str) -> Path:
     """Return a file of the data."""
     folder = os.environ.get("SHIFTLOOM_DATA", _ROOT / ".." / "shared" / "data")
     path = Path(folder).joinpath(*parts)
@@ -81,12 +91,20 @@ def _data(*parts: str) -> Path:
     return path
 
 
-def _images(part: str, count: int) -> Array:
-    with np.load(_data("cifar10", f"{part}.npz")) as data:
+def cifar_images(part: str, count: int) -> Array:
+    """Return CIFAR-10 images ``(count, 32, 32, 3)``, values 0 to 255."""
+    with np.load(data_file("cifar10", f"{part}.npz")) as data:
         return np.asarray(data["images"][:count], np.float32)
 
 
-def _normalized(pixels: Array) -> Array:
+def cifar_labels(part: str, count: int) -> Array:
+    """Return what the images of :func:`cifar_images` show."""
+    with np.load(data_file("cifar10", f"{part}.npz")) as data:
+        return np.asarray(data["labels"][:count])
+
+
+def normalized(pixels: Array) -> Array:
+    """Return images as ResNet-20 takes them."""
     return np.asarray(((pixels / 255 - _MEAN) / _DEVIATION).transpose(0, 3, 1, 2), np.float32)
 
 

@@ -3,7 +3,7 @@
 import itertools
 
 import cocotb
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles
 
 from shiftloom.isa.instructions import Instruction, Opcode
 from shiftloom.isa.registers import Error
@@ -19,21 +19,9 @@ from tests.rtl.transfers import (
     memory_of,
     number,
     payloads,
+    serve_words,
 )
 from tests.support.stalls import sometimes
-
-GARBAGE = 0x5A5A5A5A
-
-
-async def buffer(dut, port, words, stalls):
-    """Stand in for the activation buffer for ever; what was not asked for is garbage."""
-    while True:
-        willing = not next(stalls)
-        dut[f"{port}_addr_ready"].value = willing
-        await RisingEdge(dut.clk)
-        reads = willing and dut[f"{port}_addr_valid"].value
-        addr = int(dut[f"{port}_addr_payload"].value)
-        dut[f"{port}_data"].value = words[addr] if reads else GARBAGE
 
 
 async def store(dut, name, jobs, *, stalls, delay=0, bad=range(0)):
@@ -57,7 +45,7 @@ async def store(dut, name, jobs, *, stalls, delay=0, bad=range(0)):
     signals = ("store_done", "store_failure", "m_axi_bvalid", "m_axi_bready")
     cocotb.start_soon(watch(dut, [f"{name}_{signal}" for signal in signals], note))
     words = [number(word) for word in machine.activation]
-    cocotb.start_soon(buffer(dut, f"{name}_read", words, sometimes(stalls, 8)))
+    cocotb.start_soon(serve_words(dut, f"{name}_read", words, sometimes(stalls, 8)))
     cocotb.start_soon(send(dut, f"{name}_store_job", payloads(jobs), sometimes(stalls, 9)))
     await until(dut, lambda: len(dones) == len(jobs))
     await ClockCycles(dut.clk, 20)

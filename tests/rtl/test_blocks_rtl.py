@@ -19,7 +19,7 @@ def benches(*names):
 
 
 def test_what_moves_data_between_memory_and_buffers(tmp_path):
-    run_blocks(designs.moving(), benches("fetch", "load", "store"), tmp_path)
+    run_blocks(designs.moving(), benches("fetch", "load", "store", "halt"), tmp_path)
 
 
 def test_registers_queues_and_the_shared_buffer(tmp_path):

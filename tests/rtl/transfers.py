@@ -3,14 +3,25 @@
 import random
 
 import numpy as np
+from cocotb.triggers import RisingEdge
 
 from shiftloom.hw.interfaces import failure_layout, job_layout
 from shiftloom.isa.instructions import Engine, Instruction, Opcode
 from shiftloom.isa.registers import Error
 from shiftloom.isa.semantics import Machine
 
-__all__ = ["BASES", "failure_of", "jobs_of", "machine_of", "memory_of", "number", "payloads"]
+__all__ = [
+    "BASES",
+    "failure_of",
+    "jobs_of",
+    "machine_of",
+    "memory_of",
+    "number",
+    "payloads",
+    "serve_words",
+]
 
+GARBAGE = 0x5A5A5A5A
 REGION_BYTES = 1 << 13
 
 #: Regions begin and end anywhere in a page.
@@ -73,3 +84,14 @@ def failure_of(bits):
     """Return code and index of a failure port, or None."""
     failure = failure_layout().from_bits(bits)
     return None if failure.code == Error.NONE else (failure.code, failure.index)
+
+
+async def serve_words(dut, port, words, stalls):
+    """Stand in for the activation buffer for ever; what was not asked for is garbage."""
+    while True:
+        willing = not next(stalls)
+        dut[f"{port}_addr_ready"].value = willing
+        await RisingEdge(dut.clk)
+        reads = willing and dut[f"{port}_addr_valid"].value
+        addr = int(dut[f"{port}_addr_payload"].value)
+        dut[f"{port}_data"].value = words[addr] if reads else GARBAGE

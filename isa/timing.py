@@ -1,0 +1,131 @@
+"""When things happen: each constant of the machine's timing, declared once, with its meaning.
+
+All are cycles or counts. A stream transfers a payload in one cycle; "from A to B" is the number of
+cycles that B comes after A at the earliest. The cycle model is made of nothing else; hardware has
+its own structure, and tests compare the two.
+"""
+
+from .config import INSTRUCTION_BYTES, Config
+
+__all__ = [
+    "ACCUMULATOR_DISTANCE",
+    "FEEDER",
+    "FEEDER_READ",
+    "FETCH_AHEAD",
+    "FETCH_BURST",
+    "FETCH_START",
+    "LOAD_JOBS_AHEAD",
+    "MAC_OFFER",
+    "MAC_PENDING",
+    "OUTSTANDING",
+    "PIXEL_DONE",
+    "PLACE",
+    "QUEUE_DEPTH",
+    "QUEUE_READ",
+    "REGISTER",
+    "RUN_END",
+    "STORE_ARRIVAL",
+    "STORE_JOBS_AHEAD",
+    "STORE_PENDING",
+    "STORE_WORDS_AHEAD",
+    "TOKEN",
+    "VECTOR_START",
+    "WORD_DONE",
+    "WRITE_TO_DONE",
+    "fetch_burst_beats",
+    "fetch_queue_beats",
+    "mac_done",
+]
+
+# --- Between blocks ---------------------------------------------------------------------------
+
+#: From a transfer into a register stage (skid, splitter, widener, loop nest) to its output.
+REGISTER = 1
+
+#: From the transfer into a queue to the cycle in which its output stage may take the payload; one
+#: more until the payload is offered. The output stage counts in the queue's depth.
+QUEUE_READ = 1
+
+#: From a completed piece of work to the first cycle in which another that waited for it starts.
+TOKEN = 1
+
+#: From the last completion, or the cycle END is decoded in, to the first cycle not counted.
+RUN_END = 2
+
+#: Instructions that wait in front of one engine.
+QUEUE_DEPTH = 16
+
+# --- Fetch and the bus ------------------------------------------------------------------------
+
+#: First cycle in which the program's first burst is offered to the bus arbiter.
+FETCH_START = 1
+
+#: Instructions that fetch keeps or has asked for; and those of one burst.
+FETCH_AHEAD = 16
+FETCH_BURST = 4
+
+#: Bursts in flight, of reads and of writes.
+OUTSTANDING = 16
+
+# --- LOAD and STORE ---------------------------------------------------------------------------
+
+#: Jobs whose words have not begun to move, beside the one whose words do.
+LOAD_JOBS_AHEAD = 8
+STORE_JOBS_AHEAD = 3
+
+#: From the transfer of a job, or of the word before, to a word's place.
+PLACE = 1
+
+#: Words that STORE has read and not yet turned into beats.
+STORE_WORDS_AHEAD = 8
+
+#: From the address of a word that STORE reads to the cycle it enters the queue in.
+STORE_ARRIVAL = 1
+
+#: Bursts of STORE whose answers are awaited, those of empty jobs included.
+STORE_PENDING = 32
+
+# --- MAC --------------------------------------------------------------------------------------
+
+#: From the transfer of a job to its offer to feeder and weight loader.
+MAC_OFFER = 1
+
+#: From the beginning of a tile's weight load, or the swap before it, to what follows: the swap of
+#: this tile; the beginning of the next load.
+MAC_PENDING = 1
+
+#: From the issue of an operand to the read of its words.
+FEEDER_READ = 1
+
+#: From the issue of an operand to its entry into the array.
+FEEDER = 4
+
+#: Least distance of operations on one accumulator, unless the later one overwrites.
+ACCUMULATOR_DISTANCE = 4
+
+# --- VECTOR -----------------------------------------------------------------------------------
+
+#: From the transfer of a job to its first pixel or word.
+VECTOR_START = 2
+
+#: From the last pixel of a job, or its last word, to its completion; the next job may enter then.
+PIXEL_DONE = 11
+WORD_DONE = 15
+
+#: From the write of a result to what would be its completion.
+WRITE_TO_DONE = 1
+
+
+def mac_done(config: Config) -> int:
+    """Return the cycles from the issue of a job's last operand to its completion."""
+    return FEEDER + config.rows + config.columns + 2
+
+
+def fetch_burst_beats(config: Config) -> int:
+    """Return the beats of a burst of instructions."""
+    return max(1, min(config.burst_beats, FETCH_BURST * INSTRUCTION_BYTES // config.bus_bytes))
+
+
+def fetch_queue_beats(config: Config) -> int:
+    """Return the beats of instructions that are kept or on their way."""
+    return max(FETCH_AHEAD * INSTRUCTION_BYTES // config.bus_bytes, 3)

@@ -1,0 +1,105 @@
+"""The cycle engine: a segment's cycles, without its data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...isa.instructions import ENGINES, Engine, Opcode
+from ...isa.program import Program, Segment
+from ..result import Run, SimulationError
+from .agenda import NEVER
+from .listing import Listing, list_segment
+from .machine import Machine
+from .memory import Memory
+
+__all__ = ["CycleRun", "run_segment"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CycleRun(Run):
+    """A run of the cycle engine.
+
+    Parameters
+    ----------
+    waits : mapping of Engine to int8 array
+        What each piece of work waited for last, as :class:`~.engine_queue.Wait`, per engine in
+        order.
+    """
+
+    waits: Mapping[Engine, NDArray[np.int8]] = field(default_factory=dict)
+
+
+def run_segment(program: Program, segment: Segment, *, memory: Memory | None = None) -> CycleRun:
+    """Find when everything in a segment happens.
+
+    Parameters
+    ----------
+    program, segment : Program, Segment
+        What to run.
+    memory : Memory, optional
+        External memory.
+
+    Returns
+    -------
+    CycleRun
+        Cycles, counters and stamps, equal to those of the hardware; no data.
+
+    Raises
+    ------
+    SimulationError
+        An opcode that does not exist, another configuration, no END, or work that waits for
+        what never happens.
+    """
+    listing = list_segment(program, segment)
+    machine = Machine(program.config, listing, segment.count, memory or Memory())
+    cycles = machine.run()
+    if cycles == NEVER:
+        raise SimulationError(_stuck(machine, listing))
+    return CycleRun(
+        engine="cycle",
+        addresses=np.zeros(0, np.int32),
+        data=np.zeros((0, program.config.word_bytes), np.uint8),
+        counts=_counts(listing),
+        cycles=cycles,
+        counters=_counters(machine, cycles),
+        starts=_stamps(machine.starts),
+        dones=_stamps(machine.dones),
+        waits={engine: np.array(machine.waits[engine], np.int8) for engine in ENGINES},
+    )
+
+
+def _stamps(lists: list[list[int]]) -> Mapping[Engine, NDArray[np.int64]]:
+    return {engine: np.array(lists[engine], np.int64) for engine in ENGINES}
+
+
+def _counters(machine: Machine, cycles: int) -> dict[str, int]:
+    return {
+        "CYCLES": cycles,
+        "MAC_CYCLES": machine.mac.active,
+        "VECTOR_CYCLES": machine.vector.active,
+        "READ_BEATS": machine.reads.fetched + machine.reads.loaded,
+        "WRITE_BEATS": machine.store.beats,
+        "FETCH_BEATS": machine.reads.fetched,
+        **{f"{engine.name}_WORK": len(machine.dones[engine]) for engine in ENGINES},
+    }
+
+
+def _counts(listing: Listing) -> NDArray[np.int32]:
+    """Return how many words each VECTOR instruction writes."""
+    per_row, counts = 0, []
+    for opcode, fields in listing:
+        if opcode is Opcode.VECTOR_LOOPS:
+            period = max(1, fields["emit_period"])
+            per_row = len(range(fields["emit_first"], fields["columns"], period))
+        elif opcode is Opcode.VECTOR:
+            counts.append(fields["rows"] * per_row)
+    return np.array(counts, np.int32)
+
+
+def _stuck(machine: Machine, listing: Listing) -> str:
+    """Return how far each engine came."""
+    asked = {e: sum(opcode.name == e.name for opcode, _ in listing) for e in ENGINES}
+    parts = (f"{len(machine.dones[e])} of {asked[e]} {e.name}" for e in ENGINES)
+    return f"the machine is stuck; completed: {', '.join(parts)}"

@@ -1,0 +1,130 @@
+"""Fetch: when instructions are asked for, arrive and are decoded."""
+
+from collections.abc import Callable
+
+from ...isa.config import INSTRUCTION_BYTES, Config
+from ...isa.instructions import Opcode, engine_of
+from ...isa.timing import FETCH_START, REGISTER, fetch_burst_beats, fetch_queue_beats
+from .agenda import NEVER
+from .engine_queue import EngineQueue
+from .listing import Listing
+from .stream_queue import StreamQueue
+
+__all__ = ["Fetch"]
+
+_ENGINES = {opcode: engine_of(opcode) for opcode in Opcode}
+
+
+class Fetch:
+    """Read a program ahead, and decode it: each instruction goes to its engine's queue.
+
+    Parameters
+    ----------
+    config : Config
+        Bus width.
+    listing : list
+        Instructions up to END.
+    length : int
+        Instructions of the program, those after END included.
+    queues : list of EngineQueue
+        Where they go.
+    offered : callable
+        Called with a queue that has new work at its head.
+
+    Attributes
+    ----------
+    time : int
+        From which cycle on a burst is offered to the bus; ``NEVER`` if that is not known.
+    ended : int
+        In which cycle END is decoded; ``NEVER`` while that is not known.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        listing: Listing,
+        length: int,
+        queues: list[EngineQueue],
+        offered: Callable[[EngineQueue], None],
+    ) -> None:
+        self._listing, self._queues, self._offered = listing, queues, offered
+        self._parts = max(1, INSTRUCTION_BYTES // config.bus_bytes)
+        self._per_beat = max(1, config.bus_bytes // INSTRUCTION_BYTES)
+        self._left = -(-length * INSTRUCTION_BYTES // config.bus_bytes)
+        self._burst, self._depth = fetch_burst_beats(config), fetch_queue_beats(config)
+        self._queue = StreamQueue(self._depth)
+        self._asked, self._asks = 0, FETCH_START
+        self._index, self._taken, self._part, self._valid = 0, -1, -1, NEVER
+        self.time, self.ended = FETCH_START, NEVER
+
+    @property
+    def beats(self) -> int:
+        """Beats of the burst that is offered."""
+        return min(self._burst, self._left)
+
+    def issue(self, time: int) -> None:
+        """Let the burst that is offered go in a cycle."""
+        self._asked += self.beats
+        self._left -= self.beats
+        self._asks = time + REGISTER
+        self._offer()
+
+    def arrive(self, time: int, beats: int) -> None:
+        """Take beats, one each cycle from ``time`` on."""
+        self._queue.writes.extend(range(time, time + beats))
+        self.decode()
+
+    def decode(self) -> None:
+        """Decode as far as is known."""
+        while self._gather() and self.ended == NEVER:
+            opcode, fields = self._listing[self._index]
+            engine = _ENGINES[opcode]
+            time = self._valid
+            if engine is not None:
+                room = self._queues[engine].room()
+                if room is None:
+                    break
+                time = max(time, room)
+            self._taken, self._valid = time, NEVER
+            self._index += 1
+            if self._parts == 1 and not self._index % self._per_beat:
+                self._queue.pops.append(time)
+            if opcode is Opcode.END:
+                self.ended = time
+            elif engine is not None and self._queues[engine].write(time, opcode, fields):
+                self._offered(self._queues[engine])
+        self._offer()
+
+    def _gather(self) -> bool:
+        """Find when the next instruction is complete; return whether that is known."""
+        if self._valid < NEVER:
+            return True
+        queue = self._queue
+        if self._parts == 1:
+            return self._cut(queue)
+        end = (self._index + 1) * self._parts
+        for beat in range(len(queue.pops), end):
+            if beat == len(queue.writes):
+                return False
+            # The last part before leaves with its instruction, which the next one may replace.
+            self._part = max(queue.offered(beat), self._part + 1, self._taken)
+            queue.pops.append(self._part)
+        self._valid = self._part + REGISTER
+        return True
+
+    def _cut(self, queue: StreamQueue) -> bool:
+        """Do the same where a beat holds whole instructions."""
+        beat = self._index // self._per_beat
+        if len(queue.writes) <= beat:
+            return False
+        self._valid = max(queue.offered(beat), self._taken + 1)
+        return True
+
+    def _offer(self) -> None:
+        """Find when there is room for another burst."""
+        self.time = NEVER
+        freed = self._asked + self._burst - self._depth
+        if self._left <= 0 or freed > len(self._queue.pops):
+            return
+        room = self._queue.pops[freed - 1] + REGISTER if freed > 0 else 0
+        self.time = max(self._asks, room)

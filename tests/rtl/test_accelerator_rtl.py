@@ -5,36 +5,12 @@ import re
 import pytest
 
 from shiftloom.hw.verilog import accelerator_verilog, module_name, simulation_verilog
-from shiftloom.isa.config import Config
+from tests.rtl.designs import CONFIGS
 from tests.support.rtl import has_icarus, has_verilator, run_bench
 
 pytestmark = pytest.mark.rtl
 
-#: A bus wider than a word, and one narrower; all else small, so that it compiles quickly.
-WIDE = Config(
-    name="wide",
-    rows=4,
-    columns=4,
-    bus_bytes=16,
-    activation_bytes=1024,
-    weight_bytes=1024,
-    parameter_bytes=8192,
-    accumulator_pixels=29,
-    activation_banks=2,
-    burst_beats=16,
-)
-NARROW = Config(
-    name="narrow",
-    rows=3,
-    columns=5,
-    bus_bytes=4,
-    activation_bytes=1920,
-    weight_bytes=2688,
-    parameter_bytes=16384,
-    accumulator_pixels=29,
-    vector_taps=2,
-    burst_beats=8,
-)
+WIDE, NARROW = CONFIGS["wide"], CONFIGS["narrow"]
 
 
 def run(text, config, folder, **options):

@@ -47,7 +47,8 @@ def test_networks_compile(name):
 @pytest.mark.filterwarnings("ignore::shiftloom.quant.errors.QuantizationWarning")
 def test_layers_of_resnet50_on_rtl(engine_of):
     graph = light("resnet50")
-    layers = [node for node in graph.nodes if isinstance(node, Conv)]
+    convolutions = [node for node in graph.nodes if isinstance(node, Conv)]
+    layers = [node for node in convolutions if graph.tensors[node.output].bits == 8]
     square = [node for node in layers if node.weight.shape[2] == 3]
     engine = engine_of(BASE)
     for node in (layers[0], square[0], square[-1], layers[-2]):

@@ -123,7 +123,7 @@ class _Compiler:
         emitted = emit(planned.items, needed, planned.plans, self.config)
         self.dump(f"part{index}.program", list_items(emitted))
         self.segments.append([entry.instruction for entry in emitted])
-        self._append(part, planned, emitted, views)
+        self._append(part, planned, emitted)
 
     def _host_places(self, part: Part) -> None:
         """Give codes that the host reads or makes a place in memory."""
@@ -157,9 +157,7 @@ class _Compiler:
             raise AssertionError(f"{name} has rows of two lengths")
         return External(tensor=name, view=edge.view, region=place.region, offset=place.offset)
 
-    def _append(
-        self, part: Part, planned: Planned, emitted: list[Emitted], views: dict[str, View]
-    ) -> None:
+    def _append(self, part: Part, planned: Planned, emitted: list[Emitted]) -> None:
         first, base = len(self.layer_of), len(self.layers)
         self.layers += [_layer(plan.op) for plan in planned.plans]
         for offset, entry in enumerate(emitted):
@@ -181,9 +179,8 @@ class _Compiler:
     def program(self) -> Program:
         """Return everything as a program."""
         self.sizes[0] = self.constants.size
-        known = [n for n in (*self.graph.inputs, *self.graph.outputs) if n in self.places]
         for name in self.graph.inputs:
-            if name not in known:
+            if name not in self.places:
                 raise CompileError(f"{name}: an input that no layer reads")
         if max(self.sizes) >= 1 << 32:
             raise CompileError(f"a memory region needs {max(self.sizes)} bytes, beyond 4 GiB")

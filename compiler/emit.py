@@ -10,7 +10,6 @@ from ..isa.instructions import (
     Buffer,
     Instruction,
     Opcode,
-    VectorOperation,
     VectorSource,
 )
 from .errors import CompileError
@@ -220,8 +219,7 @@ class _Emitter:
             loops |= {"kernel_rows": 1, "kernel_columns": 1, "emit_period": 1}
             work |= {"half": item.job.half, "pixel": 0, "rows": tile.rows}
         else:
-            taps, start = self._window(item, plan)
-            loops = {**taps}
+            loops, start = self._window(item, plan)
             work |= start
         yield Opcode.VECTOR_LOOPS, {**loops, **write}
         yield Opcode.VECTOR_REQUANTIZE, {**_requantize(op), **residual}
@@ -266,7 +264,6 @@ class _Emitter:
             "emit_first": walk.emit_first,
             "emit_period": walk.emit_period,
         }
-        assert op.operation in VectorOperation
         return loops, {"rows": counts[0], "addr": addr, "y": position[0], "x": position[1]}
 
 

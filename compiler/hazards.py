@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..isa.config import Config
-from ..isa.instructions import ENGINES, Buffer, Engine
+from ..isa.instructions import ENGINES, Buffer
 from .items import Area, Item, LoadArea, LoadSlot, Mac, Store, Vector
 from .order import Plan
 
@@ -57,7 +57,7 @@ def _words(
 
 def _mac(item: Mac, plans: Sequence[Plan]) -> Iterator[Access]:
     op, tile, piece = plans[item.op].op, item.job.tile, item.piece
-    view = op.inputs[piece.source][1]  # type: ignore[attr-defined]
+    view = op.inputs[piece.source][1]
     low, stop = op.window.rows(tile.y, tile.rows, view.map.height)
     if view.map.folded:
         yield from _words(item.area, (0, 1), (low, stop - low), False)
@@ -78,7 +78,7 @@ def _vector(item: Vector, plans: Sequence[Plan]) -> Iterator[Access]:
     if item.source is None:
         yield Access("half", item.job.half, item.job.half + 1, False)
     else:
-        view = op.inputs[0][1]  # type: ignore[attr-defined]
+        view = op.inputs[0][1]
         low, stop = op.window.rows(tile.y, tile.rows, view.map.height)
         yield from _words(item.source, (view.block + tile.block, 1), (low, stop - low), False)
     rows = (tile.y, tile.rows)
@@ -102,12 +102,9 @@ def waits(items: Sequence[Item], plans: Sequence[Plan], config: Config) -> list[
     Work of one engine completes in order, and needs no token; an item that reads waits for the
     last writer of each word, an item that writes also for the last readers.
     """
-    rows = {f"rows {p.op.out.map.name}": p.op.out.map.height for p in plans}
+    rows = {}
     for plan in plans:
-        for _, view in plan.op.inputs:  # type: ignore[attr-defined]
-            rows[f"rows {view.map.name}"] = view.map.height
-        if plan.op.residual:
-            view = plan.op.residual.view
+        for view in (plan.op.out, *(view for _, view, _ in plan.op.reads)):
             rows[f"rows {view.map.name}"] = view.map.height
     memories = {name: _Memory(words) for name, words in rows.items()}
     memories[Buffer.ACTIVATION.name] = _Memory(config.activation_words)
@@ -131,8 +128,3 @@ def waits(items: Sequence[Item], plans: Sequence[Plan], config: Config) -> list[
         needed[item.engine] = 0
         found.append(needed.tolist())
     return found
-
-
-def engine_counts(items: Sequence[Item]) -> dict[Engine, int]:
-    """Return the pieces of work of each engine."""
-    return {engine: sum(item.engine is engine for item in items) for engine in ENGINES}

@@ -36,7 +36,7 @@ def list_ops(ops: Sequence[Op]) -> str:
     lines = []
     for index, op in enumerate(ops):
         engine = "array" if isinstance(op, ArrayOp) else "vector"
-        reads = [_view(view) for _, view in op.inputs]  # type: ignore[attr-defined]
+        reads = [_view(view) for _, view in op.inputs]
         if op.residual:
             reads.append(f"residual {_view(op.residual.view)} << {op.residual.shift}")
         lines.append(

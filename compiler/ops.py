@@ -147,6 +147,19 @@ class Op:
     macs: int = 0
 
     @property
+    def inputs(self) -> tuple[tuple[str, View], ...]:
+        """Tensors and views that it reads through its window."""
+        raise NotImplementedError
+
+    @property
+    def reads(self) -> tuple[tuple[str, View, bool], ...]:
+        """All tensors and views that it reads, and whether through its window."""
+        found = tuple((tensor, view, True) for tensor, view in self.inputs)
+        if self.residual:
+            found += ((self.residual.tensor, self.residual.view, False),)
+        return found
+
+    @property
     def shifts(self) -> Codes:
         """First-stage shift per output channel."""
         return np.broadcast_to(np.array(self.requantize.shift, np.int64), self.bias.shape)

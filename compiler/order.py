@@ -187,17 +187,16 @@ def _block_ranges(plan: Plan, storage: Storage) -> list[list[Need]]:
     op, config, found = plan.op, storage.config, []
     for block in range(op.out.blocks(config.columns)):
         needs: list[Need] = []
+        group = plan.tiling.group(block, op.out.blocks(config.columns))
         if isinstance(op, ArrayOp):
             for piece, _, _ in plan.constants.blocks[block].pieces:
                 view = op.sources[piece.source].view
                 needs.append(_need(view, piece.block, piece.blocks, storage))
         else:
-            group = plan.tiling.group(block, op.out.blocks(config.columns))
-            needs.append(_part(op.inputs[0][1], block, group, storage))  # type: ignore[attr-defined]
+            view = op.inputs[0][1]
+            needs.append((view, _part(view, block, group, storage), True))
         if op.residual:
-            group = plan.tiling.group(block, op.out.blocks(config.columns))
-            view, blocks, _ = _part(op.residual.view, block, group, storage)
-            needs.append((view, blocks, False))
+            needs.append((op.residual.view, _part(op.residual.view, block, group, storage), False))
         found.append(needs)
     return found
 
@@ -210,7 +209,7 @@ def _need(view: View, block: int, blocks: int, storage: Storage) -> Need:
     return view, (first, first + blocks), True
 
 
-def _part(view: View, block: int, group: tuple[int, int], storage: Storage) -> Need:
+def _part(view: View, block: int, group: tuple[int, int], storage: Storage) -> tuple[int, int]:
     """Return the block that a tile reads; of a spilled map its group comes together."""
     first, count = group if storage.spilled(view.map) else (block, 1)
-    return view, (view.block + first, view.block + first + count), True
+    return view.block + first, view.block + first + count

@@ -8,7 +8,7 @@ from .allocate import allocate
 from .constants import Constants, OpConstants, op_constants
 from .errors import CompileError
 from .items import Area, Item
-from .ops import Map, Op, VectorOp, View
+from .ops import Map, Op, VectorOp
 from .order import Job, Plan, schedule
 from .ring import RoomError
 from .sequence import sequence
@@ -79,7 +79,8 @@ class _Planner:
         self.constants: list[OpConstants] = [
             op_constants(op, walk, constants) for op, walk in zip(ops, self.walks, strict=True)
         ]
-        self.maps = {view.map.name: view.map for op in ops for _, view in _views(op)}
+        views = [view for op in ops for view in (op.out, *(view for _, view, _ in op.reads))]
+        self.maps = {view.map.name: view.map for view in views}
 
     def run(self) -> Planned:
         limit = self.config.activation_words // 3
@@ -161,13 +162,6 @@ class _Planner:
             return None
         worst = max(candidates, key=lambda a: (a.words * (a.end - a.begin + 1), a.name))
         return self.maps[worst.name]
-
-
-def _views(op: Op) -> list[tuple[str, View]]:
-    found = [(op.tensor, op.out), *op.inputs]  # type: ignore[attr-defined]
-    if op.residual:
-        found.append((op.residual.tensor, op.residual.view))
-    return found
 
 
 def _walk(op: Op, config: Config) -> Walk | None:

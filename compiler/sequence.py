@@ -128,7 +128,7 @@ class _Sequence:
         chunk, word = lookup[min(tile.block, len(lookup) - 1)]
         source = residual = None
         if not isinstance(op, ArrayOp):
-            view = op.inputs[0][1]  # type: ignore[attr-defined]
+            view = op.inputs[0][1]
             source = self._input(position, tile, view, windowed=True)
         if op.residual:
             residual = self._input(position, tile, op.residual.view, windowed=False)

@@ -141,20 +141,12 @@ def _largest(high: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def transient_views(op: Op) -> list[tuple[str, View, bool]]:
-    """Return tensors that an operation reads: name, view, and whether through its window."""
-    found = [(tensor, view, True) for tensor, view in op.inputs]  # type: ignore[attr-defined]
-    if op.residual:
-        found.append((op.residual.tensor, op.residual.view, False))
-    return found
-
-
 def _transient(op: Op, storage: Storage, rows: int, config: Config) -> int:
     """Return the words of band buffers that an operation needs for output rows."""
     words, most = 0, op.out.blocks(config.columns)
     if not isinstance(op, ArrayOp) or op.width <= config.accumulator_pixels:
         most = min(most, GROUP)
-    for _, view, windowed in transient_views(op):
+    for _, view, windowed in op.reads:
         if storage.spilled(view.map):
             whole = windowed and isinstance(op, ArrayOp)
             reach = (rows - 1) * op.window.stride[0]

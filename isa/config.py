@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Config", "ConfigError", "load_config", "named_configs"]
 
 #: Raised with every incompatible change of instructions, layouts or arithmetic.
-ISA_VERSION = 1
+ISA_VERSION = 2
 
 #: Bytes of one instruction.
 INSTRUCTION_BYTES = 32
@@ -51,6 +51,8 @@ class Config:
         Banks of the activation buffer, interleaved by word: 2, 4 or 8.
     burst_beats : int
         Longest AXI burst, a power of two up to 256.
+    threshold_bits : int
+        Widest codes that the vector unit makes by thresholds, 0 (none) to 4.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Config:
     vector_taps: int = 3
     activation_banks: int = 4
     burst_beats: int = 64
+    threshold_bits: int = 4
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -78,6 +81,7 @@ class Config:
         self._check("bus_bytes", self.bus_bytes in (4, 8, 16, 32, 64), "be 4, 8, 16, 32 or 64")
         self._check("vector_taps", 1 <= self.vector_taps <= 4, "be 1…4")
         self._check("activation_banks", self.activation_banks in (2, 4, 8), "be 2, 4 or 8")
+        self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
         burst = self.burst_beats * self.bus_bytes

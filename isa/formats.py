@@ -250,6 +250,7 @@ _VECTOR_REQUANTIZE = (
     _s("out_shift", 5, "Right shift of the second stage; negative shifts left, by 8 at most."),
     _s("out_low", 9, "Smallest code, -128…255."),
     _s("out_high", 9, "Largest code, -128…255."),
+    _u("threshold_bits", 3, "0: shift; 1…4: compare with 2**threshold_bits - 1 thresholds."),
     _u("residual", 1, "Add a word of the activation buffer between the stages."),
     _u("residual_unsigned", 1, "Residual words are unsigned bytes."),
     _u("residual_shift", 3, "Left shift of residual codes."),
@@ -269,6 +270,7 @@ _VECTOR = (
     _u("parameter_addr", 13, "Parameter word; tap words of the kernel steps follow it."),
     _u("write_addr", WORD_ADDR_BITS, "Word address of the first result."),
     _u("residual_addr", WORD_ADDR_BITS, "Word address of the first residual."),
+    _u("threshold_addr", 13, "First parameter word of thresholds, two of each lane in a word."),
 )
 
 FORMATS: Mapping[Opcode, tuple[Field, ...]] = {

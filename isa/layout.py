@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import PARAMETER_LANE_BYTES, Config
+from .thresholds import NEVER
 
 __all__ = [
     "blocked_words",
@@ -18,6 +19,7 @@ __all__ = [
     "pack_folded",
     "pack_parameters",
     "pack_taps",
+    "pack_thresholds",
     "pack_weights",
     "pack_weights_folded",
     "unpack_blocked",
@@ -142,3 +144,19 @@ def pack_taps(taps: Codes, config: Config) -> Bytes:
     lanes = lanes.reshape(blocks, config.columns, steps, 4)
     words[:, :, : config.columns] = lanes.transpose(0, 2, 1, 3)
     return words.reshape(blocks, steps, -1).view(np.uint8)
+
+
+def pack_thresholds(values: NDArray[np.int32], bits: int, config: Config) -> Bytes:
+    """Return threshold words for ``(channels, count)`` sorted values: ``(blocks, words, bytes)``.
+
+    A lane's eight bytes hold two int32; a block has ``2**(bits - 1)`` words, of which the last
+    half is unused. Missing thresholds, and the lanes above the last channel, are never reached.
+    """
+    channels, count = values.shape
+    blocks, most = -(-channels // config.columns), 1 << bits
+    lanes = np.full((blocks * config.columns, most), NEVER, "<i4")
+    lanes[:channels, :count] = values
+    words = np.zeros((blocks, most // 2, config.word_bytes, 2), "<i4")
+    pairs = lanes.reshape(blocks, config.columns, most // 2, 2)
+    words[:, :, : config.columns] = pairs.transpose(0, 2, 1, 3)
+    return words.reshape(blocks, most // 2, -1).view(np.uint8)

@@ -11,6 +11,7 @@ from .config import Config
 from .instructions import Buffer, Instruction, Opcode, VectorOperation, VectorSource
 from .machine import Machine, check_settings
 from .requantize import Rounding, shift_round
+from .thresholds import Thresholds, apply_thresholds
 
 __all__ = ["Machine", "execute"]
 
@@ -266,6 +267,25 @@ def _finish(
         addend = addend + (residual << q["residual_shift"])
     rounding = Rounding(q["rounding"])
     biased = (values + bias).astype(np.int32).astype(np.int64)
+    if q["threshold_bits"]:
+        return _compared(machine, i, biased)
     first = np.clip(shift_round(biased, shift, rounding), q["low"], q["high"])
     second = shift_round(first + addend, q["out_shift"], rounding)
     return np.clip(second, q["out_low"], q["out_high"])
+
+
+def _compared(machine: Machine, i: Instruction, biased: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the codes that thresholds make of biased sums ``(rows, emitted, columns)``."""
+    q = machine.settings[Opcode.VECTOR_REQUANTIZE]
+    bits, most = q["threshold_bits"], machine.config.threshold_bits
+    if bits > most:
+        raise ValueError(f"thresholds of {bits} bits; this configuration has {most}")
+    if q["residual"]:
+        raise ValueError("thresholds and a residual exclude each other")
+    first = i["threshold_addr"]
+    words = [_parameter_word(machine, first + k) for k in range(1 << (bits - 1))]
+    pairs = [word.view("<i4") for word in words]
+    values = np.concatenate(pairs, axis=1)[:, : (1 << bits) - 1]
+    if (np.diff(values.astype(np.int64), axis=1) < 0).any():
+        raise ValueError(f"the thresholds at parameter word {first} are not sorted")
+    return apply_thresholds(biased, Thresholds(values=values, low=q["out_low"]))

@@ -122,6 +122,8 @@ def run_node(graph: QuantGraph, node: Node, inputs: list[Array]) -> Array:
         return _run_host(graph, node, inputs)
     if isinstance(node, Conv):
         acc = ops.accumulate_conv(node, inputs[0], magnitude(graph.tensors[node.inputs[0]]))
+        if node.thresholds is not None:
+            return ops.threshold_exact(acc, node.thresholds)
         second = node.mid_bias.astype(acc.dtype).reshape(-1, 1, 1, 1)
         return ops.requantize_exact(acc, node.requantize, second)
     return _RUNNERS[type(node)](node, inputs)

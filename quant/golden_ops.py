@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.requantize import Requantize, Rounding
+from ..isa.thresholds import Thresholds
 from . import kernels
 from .graph import Add, AveragePool, Conv, MaxPool, Pad, Slice
 
@@ -23,6 +24,7 @@ __all__ = [
     "pad",
     "requantize_exact",
     "slice_",
+    "threshold_exact",
 ]
 
 Array = NDArray[Any]
@@ -119,6 +121,26 @@ def requantize_exact(acc: Array, params: Requantize, addend: Array | int = 0) ->
         _round(first, params.rounding)
     np.clip(first, params.out_low, params.out_high, out=first)
     return first.astype(np.float32, copy=False)
+
+
+def threshold_exact(acc: Array, bank: Thresholds) -> Array:
+    """Return the codes that a bank of comparators makes of exact accumulators, channels first.
+
+    Parameters
+    ----------
+    acc : float array
+        Integers, of magnitude at most 2**24 in float32 and below 2**31 in float64.
+    bank : Thresholds
+        One row, or one per channel.
+    """
+    # Beyond the accumulators' range a threshold decides the same wherever it lies; float32 holds
+    # both of these.
+    reach = FLOAT32_EXACT if acc.dtype == np.float32 else 1 << 31
+    values = np.clip(bank.values.astype(np.int64), -reach, reach + 2).astype(acc.dtype)
+    codes = np.full(acc.shape, bank.low, np.int16)
+    for column in values.T:
+        codes += acc >= column.reshape(-1, 1, 1, 1)
+    return codes.astype(np.float32)
 
 
 def first_stage(acc: Array, params: Requantize, out: Array | None = None) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.requantize import Requantize
+from ..isa.thresholds import Thresholds
 
 __all__ = [
     "Add",
@@ -109,6 +110,9 @@ class Conv(Node):
         Zeros around the input: ``(top, left, bottom, right)``.
     groups : int
         Equal to the channels on both sides for a depthwise layer.
+    thresholds : Thresholds or None
+        Takes the place of both stages of ``requantize``, which is then not looked at, and of
+        ``mid_bias``: codes of up to 4 bits by comparison.
     """
 
     weight: NDArray[np.int8]
@@ -120,6 +124,7 @@ class Conv(Node):
     dilation: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
+    thresholds: Thresholds | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

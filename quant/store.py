@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.requantize import Requantize, Rounding
+from ..isa.thresholds import Thresholds
 from . import graph as qg
 from .errors import ModelError
 from .graph import EdgeLayout, Node, QuantGraph, TensorType
@@ -63,6 +64,9 @@ def _node_out(node: Node, arrays: Arrays) -> dict[str, Any]:
         if item.name in _ARRAYS:
             if item.name == "weight" or value.any():  # zeros need no array
                 arrays[f"{node.output}/{item.name}"] = value
+        elif isinstance(value, Thresholds):
+            arrays[f"{node.output}/{item.name}"] = value.values
+            entry[item.name] = value.low
         elif isinstance(value, Requantize):
             entry[item.name] = {f.name: getattr(value, f.name) for f in fields(value)}
         elif isinstance(value, bytes):
@@ -120,6 +124,8 @@ def _node_in(entry: dict[str, Any], arrays: Arrays) -> Node:
     for item in fields(kind):
         if item.name in _ARRAYS:
             values[item.name] = _array_in(item.name, entry["output"], arrays)
+        elif item.name == "thresholds":
+            values[item.name] = _thresholds_in(entry, arrays)
         elif item.name == "requantize":
             values[item.name] = _requantize_in(entry[item.name])
         elif item.name == "model":
@@ -143,6 +149,13 @@ def _requantize_in(entry: dict[str, Any]) -> Requantize:
     rest = {k: int(v) for k, v in entry.items() if k not in ("shift", "rounding")}
     shift = tuple(int(s) for s in entry["shift"])
     return Requantize(shift=shift, rounding=Rounding(entry["rounding"]), **rest)
+
+
+def _thresholds_in(entry: dict[str, Any], arrays: Arrays) -> Thresholds | None:
+    if entry.get("thresholds") is None:
+        return None
+    values = np.ascontiguousarray(arrays[f"{entry['output']}/thresholds"], dtype=np.int32)
+    return Thresholds(values=values, low=int(entry["thresholds"]))
 
 
 def _check(graph: QuantGraph) -> None:
@@ -175,5 +188,8 @@ def _check_conv(graph: QuantGraph, node: qg.Conv) -> None:
         and len(node.weight_exponent) in (1, channels)
         and len(node.requantize.shift) in (1, channels)
     )
+    if node.thresholds is not None:
+        fits = fits and len(node.thresholds.values) in (1, channels)
+        fits = fits and target.low <= node.thresholds.low <= node.thresholds.high <= target.high
     if not fits:
         raise ModelError("SL-Q113", "its weights do not fit its tensors", node=node.name)

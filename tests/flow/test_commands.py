@@ -1,7 +1,6 @@
 """Each command on files that are as they should be."""
 
 import json
-from dataclasses import replace
 import tomllib
 
 import numpy as np

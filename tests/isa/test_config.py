@@ -48,7 +48,7 @@ def test_id_names_the_hardware_and_not_its_name():
     assert replace(TINY, name="other").id == TINY.id
     changes = {"rows": 3, "columns": 5, "vector_taps": 2, "activation_banks": 4, "burst_beats": 8}
     sizes = {f.name: 2 * getattr(TINY, f.name) for f in fields(Config) if "bytes" in f.name}
-    changes |= sizes | {"accumulator_pixels": 128}
+    changes |= sizes | {"accumulator_pixels": 128, "threshold_bits": 2}
     assert changes.keys() == {f.name for f in fields(Config)} - {"name"}
     ids = {replace(TINY, **{key: value}).id for key, value in changes.items()}
     assert len(ids | {TINY.id}) == len(changes) + 1
@@ -57,7 +57,7 @@ def test_id_names_the_hardware_and_not_its_name():
 
 def test_id_is_the_same_in_every_release():
     """Programs carry it: a change here makes every compiled program useless."""
-    assert load_config("base").id == 0x7EECA7B8
+    assert load_config("base").id == 0x429C5F45
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,18 @@ A *bit-plane* holds one bit of every code. A bit means 0 and 1 (unipolar) or -1 
 tensor is a sum of planes, each times a signed power of two. With ``p`` the population count over
 the lanes that count, ``n`` of them, the dot product of operand bits ``a`` and weight bits ``w`` is
 
-======== ======== ==========================
+======== ======== =======================================
 operands weights  sum
-======== ======== ==========================
+======== ======== =======================================
 unipolar unipolar ``p(a & w)``
 unipolar bipolar  ``2 p(a & w) - p(a)``
-bipolar  bipolar  ``2 p(a ~^ w) - n``
-bipolar  unipolar ``p(a ~^ w) + p(a) - n``
-======== ======== ==========================
+bipolar  unipolar ``2 p(a & w) - p(w)``
+bipolar  bipolar  ``4 p(a & w) - 2 p(a) - 2 p(w) + n``
+======== ======== =======================================
 
-so that only one count is made per column; the others are the same for all columns. The third is
-what least-squares binary networks need (LSBQ, arXiv 2001.02786), the first bit-serial integers.
+so that columns count nothing but ``a & w``: ``p(a)`` is the same for all of them, and ``p(w)`` is
+known when weights are loaded. The last is the XNOR population count of binary networks (LSBQ, arXiv
+2001.02786), the first serves integers bit by bit.
 """
 
 import numpy as np
@@ -45,8 +46,7 @@ def bit_dot(
     operands : uint8 array
         Bits ``(pixels, lanes)``; those from lane ``count`` on do not matter.
     weights : uint8 array
-        Bits ``(columns, lanes)``; those from lane ``count`` on must be 1 for bipolar inputs and 0
-        for unipolar ones, if they are not to count.
+        Bits ``(columns, lanes)``; those from lane ``count`` on must be 0 if they are not to count.
     count : int
         Lanes that count, ``n`` in the table above.
     bipolar_inputs, bipolar_weights : bool
@@ -60,10 +60,10 @@ def bit_dot(
     masked = operands.copy()
     masked[:, count:] = 0
     # Products of bits are exact in float32, and their sums far below 2**24.
-    a, w = masked.astype(np.float32), weights.astype(np.float32)
-    ones = masked.sum(axis=1, dtype=np.int64)[:, None]
-    both = (a @ w.T).astype(np.int64)
-    if not bipolar_inputs:
-        return 2 * both - ones if bipolar_weights else both
-    agree = both + ((1 - a) @ (1 - w).T).astype(np.int64)
-    return 2 * agree - count if bipolar_weights else agree + ones - count
+    both = masked.astype(np.float32) @ weights.astype(np.float32).T
+    total = both.astype(np.int64) << (bipolar_inputs + bipolar_weights)
+    if bipolar_weights:
+        total -= masked.sum(axis=1, dtype=np.int64)[:, None] << bipolar_inputs
+    if bipolar_inputs:
+        total -= weights.sum(axis=1, dtype=np.int64) << bipolar_weights
+    return total + (count if bipolar_inputs and bipolar_weights else 0)

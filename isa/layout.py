@@ -179,18 +179,16 @@ def pack_planes(planes: NDArray[np.uint8], config: Config) -> Bytes:
     return np.packbits(pixels, axis=-1, bitorder="little").reshape(count, -1, config.word_bytes)
 
 
-def pack_bit_weights(bits: NDArray[np.uint8], bipolar_inputs: bool, config: Config) -> Bytes:
+def pack_bit_weights(bits: NDArray[np.uint8], config: Config) -> Bytes:
     """Return one plane of weights ``(O, I, kh, kw)`` as ``(output blocks, words, word_bytes)``.
 
     Words run over input block, kernel row, kernel column and column of the array; lanes and
-    columns above the last channel add nothing.
+    columns above the last channel are 0.
     """
     outputs, inputs, height, width = bits.shape
     lanes, columns = 8 * config.word_bytes, config.columns
     blocks, inner = -(-outputs // columns), -(-inputs // lanes)
-    padded = np.full(
-        (blocks * columns, inner * lanes, height, width), int(bipolar_inputs), np.uint8
-    )
+    padded = np.zeros((blocks * columns, inner * lanes, height, width), np.uint8)
     padded[:outputs, :inputs] = bits
     tiles = padded.reshape(blocks, columns, inner, lanes, height, width)
     words = tiles.transpose(0, 2, 4, 5, 1, 3)  # the lanes of a word last

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import golden_ops as ops
+from . import row_conv
+from .conv_sums import ConvSums
 from .errors import ModelError
 from .graph import (
     Add,
@@ -31,6 +33,9 @@ Array = NDArray[Any]
 
 #: Samples that travel through the network together, by the largest number of elements of a tensor.
 BLOCK = 1 << 19
+
+#: Samples from which on maps lie row by row, see :mod:`.row_conv`.
+ROW_BATCH = 4
 
 
 def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> dict[str, Array]:
@@ -61,10 +66,13 @@ def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> d
     batch = min(len(inputs[name]) for name in graph.inputs)
     largest = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
     step = max(1, min(batch, BLOCK // largest))
+    prepared: dict[Node, ConvSums] = {}
+    if batch > step:
+        prepared = {node: _sums(graph, node) for node in graph.nodes if isinstance(node, Conv)}
     blocks = []
     for start in range(0, batch, step):
         part = {name: inputs[name][start : start + step] for name in graph.inputs}
-        blocks.append(_run_block(graph, part, keep))
+        blocks.append(_run_block(graph, part, prepared, keep))
     names = blocks[0] if blocks else {}
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
@@ -90,16 +98,22 @@ def _check_input(graph: QuantGraph, name: str, inputs: Mapping[str, Array]) -> N
         )
 
 
-def _run_block(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool) -> dict[str, Array]:
+def _run_block(
+    graph: QuantGraph,
+    inputs: Mapping[str, Array],
+    prepared: Mapping[Node, ConvSums],
+    keep: bool,
+) -> dict[str, Array]:
     uses = Counter(name for node in graph.nodes for name in node.inputs)
     uses.update(graph.outputs)
-    values = {
-        name: np.ascontiguousarray(codes.swapaxes(0, 1), dtype=np.float32)
-        for name, codes in inputs.items()
-    }
+    values = {name: _maps(codes) for name, codes in inputs.items()}
     results: dict[str, Array] = {}
     for node in graph.nodes:
-        values[node.output] = run_node(graph, node, [values[name] for name in node.inputs])
+        operands = [values[name] for name in node.inputs]
+        if isinstance(node, Conv) and node in prepared:
+            values[node.output] = _convolve(node, operands[0], prepared[node])
+        else:
+            values[node.output] = run_node(graph, node, operands)
         for name in node.inputs:
             uses[name] -= 1
             if not uses[name]:
@@ -108,6 +122,14 @@ def _run_block(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool) -> di
     kept = values if keep else graph.outputs
     results.update({name: _public(graph, name, values[name]) for name in kept})
     return results
+
+
+def _maps(codes: Array) -> Array:
+    """Return codes ``(batch, channels, height, width)`` as nodes take them."""
+    maps = codes.swapaxes(0, 1)
+    if len(codes) < ROW_BATCH:
+        return np.ascontiguousarray(maps, dtype=np.float32)
+    return row_conv.row_order(maps.astype(np.float32))
 
 
 def _public(graph: QuantGraph, name: str, value: Array) -> Array:
@@ -121,10 +143,19 @@ def run_node(graph: QuantGraph, node: Node, inputs: list[Array]) -> Array:
     if isinstance(node, Host):
         return _run_host(graph, node, inputs)
     if isinstance(node, Conv):
-        acc = ops.accumulate_conv(node, inputs[0], magnitude(graph.tensors[node.inputs[0]]))
-        second = node.mid_bias.astype(acc.dtype).reshape(-1, 1, 1, 1)
-        return ops.requantize_exact(acc, node.requantize, second)
+        return _convolve(node, inputs[0], _sums(graph, node))
     return _RUNNERS[type(node)](node, inputs)
+
+
+def _sums(graph: QuantGraph, node: Conv) -> ConvSums:
+    largest = magnitude(graph.tensors[node.inputs[0]])
+    return ConvSums(node, largest, ops.shift_factors(node.requantize))
+
+
+def _convolve(node: Conv, x: Array, sums: ConvSums) -> Array:
+    acc = sums(x)
+    second = node.mid_bias.astype(acc.dtype).reshape(-1, 1, 1, 1)
+    return ops.requantize_scaled(acc, node.requantize, second)
 
 
 def _add(node: Add, inputs: list[Array]) -> Array:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..isa.requantize import Requantize, Rounding
 from . import kernels
+from .conv_sums import FLOAT32_EXACT, ConvSums
 from .graph import Add, AveragePool, Conv, MaxPool, Pad, Slice
 
 __all__ = [
@@ -22,13 +23,12 @@ __all__ = [
     "max_pool",
     "pad",
     "requantize_exact",
+    "requantize_scaled",
+    "shift_factors",
     "slice_",
 ]
 
 Array = NDArray[Any]
-
-#: Integers of at most this magnitude are exact in float32.
-FLOAT32_EXACT = 1 << 24
 
 
 def accumulate_conv(node: Conv, x: Array, largest: int) -> Array:
@@ -43,48 +43,23 @@ def accumulate_conv(node: Conv, x: Array, largest: int) -> Array:
     largest : int
         Largest magnitude of a code.
     """
-    bias = node.bias.astype(np.float64).reshape(-1, 1, 1, 1)
-    reach = np.abs(node.weight, dtype=np.int16).sum(axis=(2, 3), dtype=np.int64) * largest
-    bound = int((reach.sum(axis=1) + np.abs(node.bias.astype(np.int64))).max())
-    if bound <= FLOAT32_EXACT:
-        result = _conv(node, x, slice(None), np.float32)
-        result += bias.astype(np.float32)
-        return result
-    if node.groups > 1 or int(reach.max()) > FLOAT32_EXACT:
-        return _conv(node, x.astype(np.float64), slice(None), np.float64) + bias
-    total = np.broadcast_to(bias, (node.weight.shape[0], 1, 1, 1))
-    for part in _parts(reach):
-        total = total + _conv(node, x[part], part, np.float32)
-    return total
-
-
-def _parts(reach: NDArray[np.int64]) -> list[slice]:
-    """Split input channels so that no sum over a part can leave the exact range of float32."""
-    parts, start = [], 0
-    totals = np.zeros(reach.shape[0], dtype=np.int64)
-    for channel in range(reach.shape[1]):
-        totals = totals + reach[:, channel]
-        if totals.max() > FLOAT32_EXACT:
-            parts.append(slice(start, channel))
-            start, totals = channel, reach[:, channel]
-    return [*parts, slice(start, reach.shape[1])]
-
-
-def _conv(node: Conv, x: Array, part: slice, kind: type[np.floating[Any]]) -> Array:
-    return kernels.conv(
-        x,
-        node.weight[:, part].astype(kind),
-        stride=node.stride,
-        dilation=node.dilation,
-        padding=node.padding,
-        groups=node.groups,
-    )
+    return ConvSums(node, largest, np.ones(1))(x)
 
 
 def accumulate_add(node: Add, a: Array, b: Array) -> Array:
     """Return the sum of two tensors, each shifted left; float32 holds it exactly."""
-    scaled = a * np.float32(1 << node.shifts[0])
-    return scaled + (b * np.float32(1 << node.shifts[1]))
+    if node.shifts[0] < node.shifts[1]:
+        return _weighted_sum(b, node.shifts[1], a, node.shifts[0])
+    return _weighted_sum(a, node.shifts[0], b, node.shifts[1])
+
+
+def _weighted_sum(a: Array, shift: int, b: Array, least: int) -> Array:
+    """Return a sum of which the second shift is the smaller; most often it is zero."""
+    if not shift:
+        return a + b
+    total = a * np.float32(1 << shift)
+    total += b * np.float32(1 << least) if least else b
+    return total
 
 
 def accumulate_average(node: AveragePool, x: Array) -> Array:
@@ -109,35 +84,70 @@ def requantize_exact(acc: Array, params: Requantize, addend: Array | int = 0) ->
     addend : float array or int
         Integers added between the stages.
     """
-    first = first_stage(acc, params, out=acc)
-    if np.any(addend):
+    if any(params.shift):
+        acc *= shift_factors(params).astype(acc.dtype).reshape(-1, 1, 1, 1)
+    return requantize_scaled(acc, params, addend)
+
+
+def shift_factors(params: Requantize) -> NDArray[np.float64]:
+    """Return what the first shift multiplies by: powers of two, one or one per channel."""
+    return np.ldexp(1.0, -np.array(params.shift))
+
+
+def requantize_scaled(values: Array, params: Requantize, addend: Array | int = 0) -> Array:
+    """Carry out what follows the first shift, on exact accumulators that are shifted already.
+
+    Without an addend both clamps become one: rounding and scaling keep the order of values.
+
+    Parameters
+    ----------
+    values : float array
+        Accumulators times :func:`shift_factors`; overwritten.
+    params, addend
+        As in :func:`requantize_exact`.
+    """
+    if np.any(addend) or params.out_shift > 0:
+        first = _first_clamp(values, params)
         first += addend
-    elif not params.out_shift and params.out_low <= params.low <= params.high <= params.out_high:
+        if params.out_shift:
+            first *= first.dtype.type(2.0**-params.out_shift)
+        if params.out_shift > 0:
+            first = _round(first, params.rounding)
+        np.clip(first, params.out_low, params.out_high, out=first)
         return first.astype(np.float32, copy=False)
+    if any(params.shift):
+        values = _round(values, params.rounding)
     if params.out_shift:
-        first *= first.dtype.type(2.0**-params.out_shift)
-        _round(first, params.rounding)
-    np.clip(first, params.out_low, params.out_high, out=first)
-    return first.astype(np.float32, copy=False)
+        values *= values.dtype.type(2.0**-params.out_shift)
+    low, high = (
+        min(max(bound << -params.out_shift, params.out_low), params.out_high)
+        for bound in (params.low, params.high)
+    )
+    np.clip(values, low, high, out=values)
+    return values.astype(np.float32, copy=False)
 
 
-def first_stage(acc: Array, params: Requantize, out: Array | None = None) -> Array:
-    """Return accumulators after the first shift and clamp, in place if ``out`` is ``acc``."""
-    if params.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY) and acc.dtype != np.float64:
-        acc, out = acc.astype(np.float64), None  # adding a half needs one more bit
-    factors = np.ldexp(1.0, -np.array(params.shift)).astype(acc.dtype).reshape(-1, 1, 1, 1)
-    first = _round(np.multiply(acc, factors, out=out), params.rounding)
-    return np.clip(first, params.low, params.high, out=first)
+def first_stage(acc: Array, params: Requantize) -> Array:
+    """Return accumulators after the first shift and clamp."""
+    factors = shift_factors(params).astype(acc.dtype).reshape(-1, 1, 1, 1)
+    return _first_clamp(acc * factors, params)
+
+
+def _first_clamp(values: Array, params: Requantize) -> Array:
+    if any(params.shift):
+        values = _round(values, params.rounding)
+    return np.clip(values, params.low, params.high, out=values)
 
 
 def _round(values: Array, rounding: Rounding) -> Array:
+    """Return rounded values, in place where their type holds what comes between."""
+    if rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY):
+        values = values.astype(np.float64, copy=False)  # adding a half needs one more bit
     if rounding is Rounding.HALF_EVEN:
-        np.rint(values, out=values)
-    elif rounding is Rounding.HALF_AWAY:
-        np.trunc(values + np.copysign(0.5, values), out=values)
-    else:
-        np.floor(values + 0.5 if rounding is Rounding.HALF_UP else values, out=values)
-    return values
+        return np.rint(values, out=values)
+    if rounding is Rounding.HALF_AWAY:
+        return np.trunc(values + np.copysign(0.5, values), out=values)
+    return np.floor(values + 0.5 if rounding is Rounding.HALF_UP else values, out=values)
 
 
 def max_pool(node: MaxPool, x: Array) -> Array:

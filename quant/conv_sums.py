@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels, row_conv
+from .buffers import Buffers
 from .graph import Conv
 
 __all__ = ["FLOAT32_EXACT", "ConvSums"]
@@ -29,14 +30,19 @@ class ConvSums:
         Largest magnitude of an input's code.
     factors : float array
         Powers of two: one, or one per output channel.
+    buffers : Buffers, optional
+        Where memory comes from.
     """
 
-    def __init__(self, node: Conv, largest: int, factors: Array) -> None:
+    def __init__(
+        self, node: Conv, largest: int, factors: Array, buffers: Buffers | None = None
+    ) -> None:
         weight = node.weight.astype(np.float32)
         reach = _reach(weight) * largest
         bound = int((reach.sum(axis=1) + np.abs(node.bias.astype(np.int64))).max())
         scale = factors.reshape(-1, 1, 1, 1)
         self.node, self.parts = node, [slice(None)]
+        self.buffers = Buffers() if buffers is None else buffers
         self.type: type[np.floating[Any]] = np.float32
         if bound > FLOAT32_EXACT:
             if node.groups > 1 or int(reach.max()) > FLOAT32_EXACT:
@@ -64,7 +70,7 @@ class ConvSums:
 
     def _product(self, x: Array, index: int) -> Array:
         node, weight = self.node, self.weights[index]
-        if row_conv.fits(x, weight, node.stride, node.dilation, node.padding):
+        if row_conv.fits(x, weight, node.dilation):
             if index not in self.matrices:
                 self.matrices[index] = row_conv.matrix_of(weight)
             return row_conv.conv(
@@ -75,6 +81,7 @@ class ConvSums:
                 dilation=node.dilation,
                 padding=node.padding,
                 groups=node.groups,
+                buffers=self.buffers,
             )
         return kernels.conv(
             x,

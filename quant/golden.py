@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from . import golden_ops as ops
 from . import row_conv
+from .buffers import Buffers
 from .conv_sums import ConvSums
 from .errors import ModelError
 from .graph import (
@@ -33,9 +34,6 @@ Array = NDArray[Any]
 
 #: Samples that travel through the network together, by the largest number of elements of a tensor.
 BLOCK = 1 << 19
-
-#: Samples from which on maps lie row by row, see :mod:`.row_conv`.
-ROW_BATCH = 4
 
 
 def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> dict[str, Array]:
@@ -66,9 +64,11 @@ def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> d
     batch = min(len(inputs[name]) for name in graph.inputs)
     largest = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
     step = max(1, min(batch, BLOCK // largest))
+    buffers = Buffers()
     prepared: dict[Node, ConvSums] = {}
     if batch > step:
-        prepared = {node: _sums(graph, node) for node in graph.nodes if isinstance(node, Conv)}
+        layers = [node for node in graph.nodes if isinstance(node, Conv)]
+        prepared = {node: _sums(graph, node, buffers) for node in layers}
     blocks = []
     for start in range(0, batch, step):
         part = {name: inputs[name][start : start + step] for name in graph.inputs}
@@ -127,7 +127,7 @@ def _run_block(
 def _maps(codes: Array) -> Array:
     """Return codes ``(batch, channels, height, width)`` as nodes take them."""
     maps = codes.swapaxes(0, 1)
-    if len(codes) < ROW_BATCH:
+    if len(codes) < row_conv.LEAST_BATCH:
         return np.ascontiguousarray(maps, dtype=np.float32)
     return row_conv.row_order(maps.astype(np.float32))
 
@@ -147,9 +147,9 @@ def run_node(graph: QuantGraph, node: Node, inputs: list[Array]) -> Array:
     return _RUNNERS[type(node)](node, inputs)
 
 
-def _sums(graph: QuantGraph, node: Conv) -> ConvSums:
+def _sums(graph: QuantGraph, node: Conv, buffers: Buffers | None = None) -> ConvSums:
     largest = magnitude(graph.tensors[node.inputs[0]])
-    return ConvSums(node, largest, ops.shift_factors(node.requantize))
+    return ConvSums(node, largest, ops.shift_factors(node.requantize), buffers)
 
 
 def _convolve(node: Conv, x: Array, sums: ConvSums) -> Array:

@@ -46,19 +46,15 @@ def accumulate_conv(node: Conv, x: Array, largest: int) -> Array:
     return ConvSums(node, largest, np.ones(1))(x)
 
 
-def accumulate_add(node: Add, a: Array, b: Array) -> Array:
+def accumulate_add(node: Add, a: Array, b: Array, out: Array | None = None) -> Array:
     """Return the sum of two tensors, each shifted left; float32 holds it exactly."""
-    if node.shifts[0] < node.shifts[1]:
-        return _weighted_sum(b, node.shifts[1], a, node.shifts[0])
-    return _weighted_sum(a, node.shifts[0], b, node.shifts[1])
-
-
-def _weighted_sum(a: Array, shift: int, b: Array, least: int) -> Array:
-    """Return a sum of which the second shift is the smaller; most often it is zero."""
-    if not shift:
-        return a + b
-    total = a * np.float32(1 << shift)
-    total += b * np.float32(1 << least) if least else b
+    first, second = node.shifts
+    if first < second:
+        a, first, b, second = b, second, a, first
+    if not first:
+        return np.add(a, b, out=out)
+    total = np.multiply(a, np.float32(1 << first), out=out)
+    total += b * np.float32(1 << second) if second else b
     return total
 
 

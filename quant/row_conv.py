@@ -12,14 +12,15 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .buffers import Buffers
 from .kernels import Pair, Quad, output_size
 
 __all__ = ["conv", "fits", "line_order", "matrix_of", "row_order"]
 
 Values = NDArray[Any]
 
-#: Fewest columns of a product; below, a product for the whole map is faster.
-LEAST_COLUMNS = 48
+#: Fewest samples; for less, one product for the whole map is faster.
+LEAST_BATCH = 4
 
 #: Most multiplications of a product: OpenBLAS does up to 100**3 without packing its operands first.
 PRODUCT = 100**3
@@ -43,12 +44,10 @@ def matrix_of(weight: Values) -> Values:
     return np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
 
 
-def fits(x: Values, weight: Values, stride: Pair, dilation: Pair, padding: Quad) -> bool:
+def fits(x: Values, weight: Values, dilation: Pair) -> bool:
     """Return whether :func:`conv` can carry out a convolution, and is the faster way."""
-    kernel, across = weight.shape[2:], padding[1] + padding[3]
-    width = output_size(x.shape[3], kernel[1], stride[1], dilation[1], across)
-    near = kernel[0] == 1 or dilation[0] == 1
-    return near and weight.shape[1] > 1 and width * x.shape[1] >= LEAST_COLUMNS
+    near = weight.shape[2] == 1 or dilation[0] == 1
+    return near and weight.shape[1] > 1 and x.shape[1] >= LEAST_BATCH
 
 
 def conv(
@@ -60,6 +59,7 @@ def conv(
     dilation: Pair,
     padding: Quad,
     groups: int = 1,
+    buffers: Buffers,
 ) -> Values:
     """Return the convolution of feature maps, without bias.
 
@@ -73,22 +73,30 @@ def conv(
         ``(vertical, horizontal)``.
     stride, dilation, padding, groups
         As in :class:`~shiftloom.quant.graph.Conv`; no vertical dilation of several rows.
+    buffers : Buffers
+        Where memory comes from.
     """
     channels, batch, tall, wide = x.shape
     height = output_size(tall, kernel[0], stride[0], dilation[0], padding[0] + padding[2])
     width = output_size(wide, kernel[1], stride[1], dilation[1], padding[1] + padding[3])
-    result = np.empty((height, len(matrix), width, batch), dtype=x.dtype)
+    result = buffers.empty((height, len(matrix), width, batch), x.dtype)
     depth, outputs = channels // groups, len(matrix) // groups
     for group in range(groups):
         rows = slice(group * outputs, (group + 1) * outputs)
         part = x[group * depth : (group + 1) * depth]
-        slab = _slab(part, (height, width), kernel, stride, dilation, padding)
+        slab = _slab(part, (height, width), kernel, stride, dilation, padding, buffers)
         _multiply(matrix[rows], slab, kernel[0], stride[0], result[:, rows])
     return line_order(result)
 
 
 def _slab(
-    x: Values, size: Pair, kernel: Pair, stride: Pair, dilation: Pair, padding: Quad
+    x: Values,
+    size: Pair,
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair,
+    padding: Quad,
+    buffers: Buffers,
 ) -> Values:
     """Return the rows that windows see, once for each tap of a kernel row."""
     source = x.transpose(2, 0, 3, 1)
@@ -97,7 +105,7 @@ def _slab(
     lines = (size[0] - 1) * stride[0] + kernel[0]
     top = min(lines, padding[0])
     bottom = min(lines, top + len(source))
-    slab = np.empty((lines, kernel[1], x.shape[0], size[1], x.shape[1]), dtype=x.dtype)
+    slab = buffers.empty((lines, kernel[1], x.shape[0], size[1], x.shape[1]), x.dtype)
     slab[:top] = 0
     slab[bottom:] = 0
     for tap in range(kernel[1]):

@@ -1,5 +1,6 @@
 """Accumulators of a convolution, exact in floating point, prepared for any number of calls."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,18 +39,21 @@ class ConvSums:
         self, node: Conv, largest: int, factors: Array, buffers: Buffers | None = None
     ) -> None:
         weight = node.weight.astype(np.float32)
-        reach = _reach(weight) * largest
-        bound = int((reach.sum(axis=1) + np.abs(node.bias.astype(np.int64))).max())
+        sizes = np.abs(weight)
+        reach = _sums(sizes.reshape(len(weight), -1)) * largest
+        bound = int((reach + np.abs(node.bias.astype(np.int64))).max())
         scale = factors.reshape(-1, 1, 1, 1)
         self.node, self.parts = node, [slice(None)]
         self.buffers = Buffers() if buffers is None else buffers
         self.type: type[np.floating[Any]] = np.float32
         if bound > FLOAT32_EXACT:
-            if node.groups > 1 or int(reach.max()) > FLOAT32_EXACT:
+            each = _sums(sizes) * largest
+            if node.groups > 1 or int(each.max()) > FLOAT32_EXACT:
                 self.type = np.float64
             else:
-                self.parts = _parts(reach)
-        weight = weight.astype(self.type, copy=False) * scale.astype(self.type)
+                self.parts = _parts(each)
+        weight = weight.astype(self.type, copy=False)
+        weight *= scale.astype(self.type)
         self.weights = [weight[:, part] for part in self.parts]
         self.matrices: dict[int, Array] = {}
         self.bias = node.bias.astype(np.float64).reshape(-1, 1, 1, 1) * scale
@@ -90,14 +94,18 @@ class ConvSums:
             dilation=node.dilation,
             padding=node.padding,
             groups=node.groups,
+            empty=self.buffers.empty,
         )
 
 
-def _reach(weight: Array) -> NDArray[np.int64]:
-    """Return the sum of magnitudes of each output's weights for each input channel."""
-    taps = weight.shape[2] * weight.shape[3]
-    sums = np.abs(weight).reshape(-1, taps).sum(axis=1, dtype=np.float64)
-    return sums.reshape(weight.shape[:2]).astype(np.int64)
+def _sums(sizes: Array) -> NDArray[np.int64]:
+    """Return exact sums of magnitudes of weights over all axes but the first one or two."""
+    shape = sizes.shape[: max(1, sizes.ndim - 2)]
+    rows = sizes.reshape(prod(shape), -1)
+    if rows.shape[1] << 7 > FLOAT32_EXACT:
+        rows = rows.astype(np.float64)
+    sums = rows @ np.ones(rows.shape[1], rows.dtype) if rows.shape[1] > 1 else rows
+    return sums.reshape(shape).astype(np.int64)
 
 
 def _parts(reach: NDArray[np.int64]) -> list[slice]:

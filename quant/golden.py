@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,16 +64,18 @@ def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> d
         _check_input(graph, name, inputs)
     batch = min(len(inputs[name]) for name in graph.inputs)
     largest = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
-    step = max(1, min(batch, BLOCK // largest))
+    step = max(1, BLOCK // largest)
+    step = -(-batch // max(1, -(-batch // step)))  # blocks of about one size
     buffers = Buffers()
-    prepared: dict[Node, ConvSums] = {}
-    if batch > step:
-        layers = [node for node in graph.nodes if isinstance(node, Conv)]
-        prepared = {node: _sums(graph, node, buffers) for node in layers}
+
+    def prepare(node: Conv) -> ConvSums:
+        return _sums(graph, node, buffers)
+
+    layers = cache(prepare) if batch > step else prepare
     blocks = []
-    for start in range(0, batch, step):
+    for start in range(0, batch, max(1, step)):
         part = {name: inputs[name][start : start + step] for name in graph.inputs}
-        blocks.append(_run_block(graph, part, prepared, keep))
+        blocks.append(_run_block(graph, part, layers, keep))
     names = blocks[0] if blocks else {}
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
@@ -101,7 +104,7 @@ def _check_input(graph: QuantGraph, name: str, inputs: Mapping[str, Array]) -> N
 def _run_block(
     graph: QuantGraph,
     inputs: Mapping[str, Array],
-    prepared: Mapping[Node, ConvSums],
+    layers: Callable[[Conv], ConvSums],
     keep: bool,
 ) -> dict[str, Array]:
     uses = Counter(name for node in graph.nodes for name in node.inputs)
@@ -110,8 +113,8 @@ def _run_block(
     results: dict[str, Array] = {}
     for node in graph.nodes:
         operands = [values[name] for name in node.inputs]
-        if isinstance(node, Conv) and node in prepared:
-            values[node.output] = _convolve(node, operands[0], prepared[node])
+        if isinstance(node, Conv):
+            values[node.output] = _convolve(node, operands[0], layers(node))
         else:
             values[node.output] = run_node(graph, node, operands)
         for name in node.inputs:

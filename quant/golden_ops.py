@@ -156,7 +156,12 @@ def max_pool(node: MaxPool, x: Array) -> Array:
 def pad(node: Pad, x: Array) -> Array:
     """Return a tensor with zeros around it."""
     sides = list(zip(node.before, node.after, strict=True))
-    return np.pad(x, [sides[0], (0, 0), *sides[1:]])
+    sides.insert(1, (0, 0))
+    ends = [before + size for (before, _), size in zip(sides, x.shape, strict=True)]
+    result = kernels.like(x, tuple(end + after for end, (_, after) in zip(ends, sides, strict=True)))
+    result[...] = 0
+    result[tuple(slice(s[0], end) for s, end in zip(sides, ends, strict=True))] = x
+    return result
 
 
 def slice_(node: Slice, x: Array) -> Array:

@@ -25,6 +25,9 @@ LEAST_BATCH = 4
 #: Most multiplications of a product: OpenBLAS does up to 100**3 without packing its operands first.
 PRODUCT = 100**3
 
+#: Largest number of elements of a slab, but for a few rows: what stays in the L2 cache.
+BAND = 1 << 18
+
 #: Columns of a product that is cut to ``PRODUCT``: whole vector registers.
 LANES = 16
 
@@ -81,67 +84,85 @@ def conv(
     width = output_size(wide, kernel[1], stride[1], dilation[1], padding[1] + padding[3])
     result = buffers.empty((height, len(matrix), width, batch), x.dtype)
     depth, outputs = channels // groups, len(matrix) // groups
+    lines = Lines(kernel, stride, dilation, padding, width, buffers)
+    band = max(4, BAND // (stride[0] * kernel[1] * depth * width * batch))
     for group in range(groups):
+        part = x[group * depth : (group + 1) * depth].transpose(2, 0, 3, 1)
         rows = slice(group * outputs, (group + 1) * outputs)
-        part = x[group * depth : (group + 1) * depth]
-        slab = _slab(part, (height, width), kernel, stride, dilation, padding, buffers)
-        _multiply(matrix[rows], slab, kernel[0], stride[0], result[:, rows])
+        for first in range(0, height, band):
+            target = result[first : first + band, rows]
+            _multiply(matrix[rows], lines.slab(part, first, len(target)), lines, target)
     return line_order(result)
 
 
-def _slab(
-    x: Values,
-    size: Pair,
-    kernel: Pair,
-    stride: Pair,
-    dilation: Pair,
-    padding: Quad,
-    buffers: Buffers,
-) -> Values:
-    """Return the rows that windows see, once for each tap of a kernel row."""
-    source = x.transpose(2, 0, 3, 1)
-    if kernel == (1, 1) and stride[1] == 1 and not any(padding) and source.flags.c_contiguous:
-        return source[:, None]
-    lines = (size[0] - 1) * stride[0] + kernel[0]
-    top = min(lines, padding[0])
-    bottom = min(lines, top + len(source))
-    slab = buffers.empty((lines, kernel[1], x.shape[0], size[1], x.shape[1]), x.dtype)
-    slab[:top] = 0
-    slab[bottom:] = 0
-    for tap in range(kernel[1]):
-        _shift(slab[top:bottom, tap], source[: bottom - top], stride[1], tap, dilation, padding)
-    return slab
+class Lines:
+    """What windows see, in lines.
+
+    Parameters
+    ----------
+    kernel, stride, dilation, padding
+        As in :func:`conv`.
+    width : int
+        Of the result.
+    buffers : Buffers
+        Where memory comes from.
+    """
+
+    def __init__(
+        self,
+        kernel: Pair,
+        stride: Pair,
+        dilation: Pair,
+        padding: Quad,
+        width: int,
+        buffers: Buffers,
+    ) -> None:
+        self.kernel, self.stride, self.dilation = kernel, stride, dilation
+        self.padding, self.width, self.buffers = padding, width, buffers
+
+    def slab(self, x: Values, first: int, count: int) -> Values:
+        """Return what rows of the result see: rows of the input, once for each tap of a row."""
+        begin = first * self.stride[0] - self.padding[0]
+        end = begin + (count - 1) * self.stride[0] + self.kernel[0]
+        plain = self.kernel == (1, 1) and self.stride[1] == 1 and not any(self.padding)
+        if plain and x.flags.c_contiguous:
+            return x[begin:end, None]
+        shape = (end - begin, self.kernel[1], x.shape[1], self.width, x.shape[3])
+        slab = self.buffers.empty(shape, x.dtype)
+        top, bottom = (min(max(edge - begin, 0), end - begin) for edge in (0, len(x)))
+        slab[:top] = 0
+        slab[bottom:] = 0
+        inside = x[begin + top : begin + bottom]
+        for tap in range(self.kernel[1]):
+            self._shift(inside, tap, slab[top:bottom, tap])
+        return slab
+
+    def _shift(self, x: Values, tap: int, target: Values) -> None:
+        """Copy what one tap of a kernel row sees at each place; zeros outside the map."""
+        step, start = self.stride[1], tap * self.dilation[1] - self.padding[1]
+        first = min(self.width, max(0, -(start // step)))
+        last = max(first, min(self.width, (x.shape[2] - 1 - start) // step + 1))
+        target[:, :, :first] = 0
+        target[:, :, last:] = 0
+        if last > first:
+            left = first * step + start
+            right = left + (last - first - 1) * step + 1
+            target[:, :, first:last] = x[:, :, left:right:step]
 
 
-def _shift(
-    target: Values, source: Values, step: int, tap: int, dilation: Pair, padding: Quad
-) -> None:
-    """Copy what one tap of a kernel row sees at each place; zeros outside the map."""
-    start, (places, wide) = tap * dilation[1] - padding[1], (target.shape[2], source.shape[2])
-    first = min(places, max(0, -(start // step)))
-    last = max(first, min(places, (wide - 1 - start) // step + 1))
-    target[:, :, :first] = 0
-    target[:, :, last:] = 0
-    if last > first:
-        left = first * step + start
-        right = left + (last - first - 1) * step + 1
-        target[:, :, first:last] = source[:, :, left:right:step]
-
-
-def _multiply(matrix: Values, slab: Values, tall: int, stride: int, result: Values) -> None:
+def _multiply(matrix: Values, slab: Values, lines: Lines, result: Values) -> None:
     """Multiply by the lines that each row of the result sees, in pieces of equal width."""
     height, outputs, width, batch = result.shape
-    lines, columns, item = matrix.shape[1], width * batch, slab.itemsize
-    piece = _piece(columns, outputs * lines)
-    pieces = columns // piece
+    depth, columns, item = matrix.shape[1], width * batch, slab.itemsize
+    piece = _piece(columns, outputs * depth)
     row = slab.shape[1] * slab.shape[2] * columns * item
     seen = as_strided(
         slab,
-        (height, pieces, lines, piece),
-        (stride * row, piece * item, columns * item, item),
+        (height, columns // piece, depth, piece),
+        (lines.stride[0] * row, piece * item, columns * item, item),
         writeable=False,
     )
-    target = result.reshape(height, outputs, pieces, piece).swapaxes(1, 2)
+    target = result.reshape(height, outputs, -1, piece).swapaxes(1, 2)
     np.matmul(matrix, seen, out=target)
 
 

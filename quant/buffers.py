@@ -10,6 +10,10 @@ from numpy.typing import DTypeLike, NDArray
 __all__ = ["Buffers"]
 
 
+#: Bytes below which memory comes from NumPy, which then is as fast.
+SMALL = 1 << 17
+
+
 class Buffers:
     """Arrays whose memory returns here when they and all views of them are gone."""
 
@@ -19,7 +23,7 @@ class Buffers:
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return an array with any contents, in the smallest memory that is free and suffices."""
         count, kind = prod(shape), np.dtype(dtype)
-        if not count:
+        if count * kind.itemsize < SMALL:
             return np.empty(shape, kind)
         memory = self._take(count * kind.itemsize)
         # Views refer to this array, and not to what it lies in, because that is no array.

@@ -62,9 +62,12 @@ def accumulate_average(node: AveragePool, x: Array) -> Array:
     """Return the reciprocal times the sum of each window."""
     exact = node.kernel[0] * node.kernel[1] * node.reciprocal * 255 <= FLOAT32_EXACT
     values = x if exact else x.astype(np.float64)
-    total = kernels.window_sum(
-        values, kernel=node.kernel, stride=node.stride, dilation=(1, 1), padding=node.padding
-    )
+    if node.kernel == x.shape[2:] and not any(node.padding):
+        total = values.sum(axis=(2, 3), keepdims=True)
+    else:
+        total = kernels.window_sum(
+            values, kernel=node.kernel, stride=node.stride, dilation=(1, 1), padding=node.padding
+        )
     return total * values.dtype.type(node.reciprocal)
 
 
@@ -158,7 +161,9 @@ def pad(node: Pad, x: Array) -> Array:
     sides = list(zip(node.before, node.after, strict=True))
     sides.insert(1, (0, 0))
     ends = [before + size for (before, _), size in zip(sides, x.shape, strict=True)]
-    result = kernels.like(x, tuple(end + after for end, (_, after) in zip(ends, sides, strict=True)))
+    result = kernels.like(
+        x, tuple(end + after for end, (_, after) in zip(ends, sides, strict=True))
+    )
     result[...] = 0
     result[tuple(slice(s[0], end) for s, end in zip(sides, ends, strict=True))] = x
     return result

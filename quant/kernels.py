@@ -134,9 +134,7 @@ def _depthwise(window: Window, weight: Values, result: Values) -> None:
             result += product
 
 
-def _grouped(
-    window: Window, weight: Values, groups: int, result: Values, empty: Empty
-) -> None:
+def _grouped(window: Window, weight: Values, groups: int, result: Values, empty: Empty) -> None:
     depth = window.x.shape[0] // groups
     outputs = weight.shape[0] // groups
     product = _by_rows if _rows_are_cheaper(window, depth, outputs) else _by_columns
@@ -151,9 +149,7 @@ def _rows_are_cheaper(window: Window, depth: int, outputs: int) -> bool:
     return window.stride[0] == 1 and (height - 1) * width * depth > 1.3 * height * outputs
 
 
-def _by_rows(
-    window: Window, channels: slice, weight: Values, result: Values, empty: Empty
-) -> None:
+def _by_rows(window: Window, channels: slice, weight: Values, result: Values, empty: Empty) -> None:
     """Multiply columns of one kernel row by the weights of all rows, then add shifted rows."""
     x = window.x[channels]
     outputs, depth, height, width = weight.shape

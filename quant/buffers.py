@@ -27,7 +27,7 @@ class Buffers:
             return np.empty(shape, kind)
         memory = self._take(count * kind.itemsize)
         # Views refer to this array, and not to what it lies in, because that is no array.
-        values = np.frombuffer(memoryview(memory), kind, count)
+        values = np.frombuffer(memory.data, kind, count)
         weakref.finalize(values, self.free.append, memory).atexit = False
         return values.reshape(shape)
 

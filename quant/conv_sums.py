@@ -1,13 +1,11 @@
 """Accumulators of a convolution, exact in floating point, prepared for any number of calls."""
 
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels, row_conv
-from .buffers import Buffers
 from .graph import Conv
 
 __all__ = ["FLOAT32_EXACT", "ConvSums"]
@@ -31,23 +29,22 @@ class ConvSums:
         Largest magnitude of an input's code.
     factors : float array
         Powers of two: one, or one per output channel.
-    buffers : Buffers, optional
+    empty : callable
         Where memory comes from.
     """
 
     def __init__(
-        self, node: Conv, largest: int, factors: Array, buffers: Buffers | None = None
+        self, node: Conv, largest: int, factors: Array, empty: kernels.Empty = np.empty
     ) -> None:
         weight = node.weight.astype(np.float32)
-        sizes = np.abs(weight)
-        reach = _sums(sizes.reshape(len(weight), -1)) * largest
+        reach = _sums(weight.reshape(len(weight), -1)) * largest
         bound = int((reach + np.abs(node.bias.astype(np.int64))).max())
         scale = factors.reshape(-1, 1, 1, 1)
         self.node, self.parts = node, [slice(None)]
-        self.buffers = Buffers() if buffers is None else buffers
+        self.empty = empty
         self.type: type[np.floating[Any]] = np.float32
         if bound > FLOAT32_EXACT:
-            each = _sums(sizes) * largest
+            each = _sums(weight.reshape(*weight.shape[:2], -1)) * largest
             if node.groups > 1 or int(each.max()) > FLOAT32_EXACT:
                 self.type = np.float64
             else:
@@ -85,7 +82,7 @@ class ConvSums:
                 dilation=node.dilation,
                 padding=node.padding,
                 groups=node.groups,
-                buffers=self.buffers,
+                empty=self.empty,
             )
         return kernels.conv(
             x,
@@ -94,18 +91,23 @@ class ConvSums:
             dilation=node.dilation,
             padding=node.padding,
             groups=node.groups,
-            empty=self.buffers.empty,
+            empty=self.empty,
         )
 
 
-def _sums(sizes: Array) -> NDArray[np.int64]:
-    """Return exact sums of magnitudes of weights over all axes but the first one or two."""
-    shape = sizes.shape[: max(1, sizes.ndim - 2)]
-    rows = sizes.reshape(prod(shape), -1)
+def _sums(weight: Array) -> NDArray[np.int64]:
+    """Return exact sums of the magnitudes of weights along the last axis."""
+    rows = weight.reshape(-1, weight.shape[-1])
+    kind: type[np.floating[Any]] = np.float32
     if rows.shape[1] << 7 > FLOAT32_EXACT:
-        rows = rows.astype(np.float64)
-    sums = rows @ np.ones(rows.shape[1], rows.dtype) if rows.shape[1] > 1 else rows
-    return sums.reshape(shape).astype(np.int64)
+        kind = np.float64
+    ones: Array = np.ones(rows.shape[1], kind)
+    step = max(1, kernels.CACHED // rows.shape[1])
+    sums = np.empty(len(rows), np.int64)
+    for start in range(0, len(rows), step):
+        sizes: Array = np.abs(rows[start : start + step]).astype(kind, copy=False)
+        sums[start : start + step] = sizes @ ones if len(ones) > 1 else sizes[:, 0]
+    return sums.reshape(weight.shape[:-1])
 
 
 def _parts(reach: NDArray[np.int64]) -> list[slice]:

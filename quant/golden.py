@@ -18,7 +18,7 @@ __all__ = ["decode_output", "encode_input", "predict", "run", "run_node"]
 Array = NDArray[Any]
 
 #: Samples that travel through the network together, by the largest number of elements of a tensor.
-BLOCK = 1 << 18
+BLOCK = 1 << 19
 
 
 def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> dict[str, Array]:

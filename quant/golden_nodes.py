@@ -31,18 +31,20 @@ Array = NDArray[Any]
 
 
 class NodeRunner:
-    """Runs nodes in memory that they share.
+    """Runs nodes, once or again and again.
 
     Parameters
     ----------
     graph : QuantGraph
         The network.
     again : bool
-        Every node will run several times: keep the weights as convolutions take them.
+        Every node will run several times: weights are kept as convolutions take them, and memory
+        is used again. For a single time, the system's memory is as fast.
     """
 
     def __init__(self, graph: QuantGraph, again: bool = False) -> None:
-        self.graph, self.again, self.buffers = graph, again, Buffers()
+        self.graph, self.again = graph, again
+        self.empty: kernels.Empty = Buffers().empty if again else np.empty
         self.kept: dict[Node, ConvSums] = {}
 
     def __call__(self, node: Node, inputs: list[Array]) -> Array:
@@ -59,7 +61,7 @@ class NodeRunner:
         if node in self.kept:
             return self.kept[node]
         largest = _magnitude(self.graph.tensors[node.inputs[0]])
-        sums = ConvSums(node, largest, ops.shift_factors(node.requantize), self.buffers)
+        sums = ConvSums(node, largest, ops.shift_factors(node.requantize), self.empty)
         if self.again:
             self.kept[node] = sums
         return sums
@@ -70,7 +72,7 @@ class NodeRunner:
         return ops.requantize_scaled(acc, node.requantize, second)
 
     def _add(self, node: Add, a: Array, b: Array) -> Array:
-        out = kernels.like(a, a.shape, self.buffers.empty)
+        out = kernels.like(a, a.shape, self.empty)
         return ops.requantize_exact(ops.accumulate_add(node, a, b, out), node.requantize)
 
 

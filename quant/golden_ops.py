@@ -51,11 +51,10 @@ def accumulate_add(node: Add, a: Array, b: Array, out: Array | None = None) -> A
     first, second = node.shifts
     if first < second:
         a, first, b, second = b, second, a, first
-    if not first:
-        return np.add(a, b, out=out)
-    total = np.multiply(a, np.float32(1 << first), out=out)
-    total += b * np.float32(1 << second) if second else b
-    return total
+    total: Array = np.multiply(a, np.float32(1 << first), out=out) if first else a
+    other = b * np.float32(1 << second) if second else b
+    result: Array = np.add(total, other, out=out)
+    return result
 
 
 def accumulate_average(node: AveragePool, x: Array) -> Array:
@@ -63,12 +62,13 @@ def accumulate_average(node: AveragePool, x: Array) -> Array:
     exact = node.kernel[0] * node.kernel[1] * node.reciprocal * 255 <= FLOAT32_EXACT
     values = x if exact else x.astype(np.float64)
     if node.kernel == x.shape[2:] and not any(node.padding):
-        total = values.sum(axis=(2, 3), keepdims=True)
+        total: Array = values.sum(axis=(2, 3), keepdims=True)
     else:
         total = kernels.window_sum(
             values, kernel=node.kernel, stride=node.stride, dilation=(1, 1), padding=node.padding
         )
-    return total * values.dtype.type(node.reciprocal)
+    total *= values.dtype.type(node.reciprocal)
+    return total
 
 
 def requantize_exact(acc: Array, params: Requantize, addend: Array | int = 0) -> Array:
@@ -90,7 +90,8 @@ def requantize_exact(acc: Array, params: Requantize, addend: Array | int = 0) ->
 
 def shift_factors(params: Requantize) -> NDArray[np.float64]:
     """Return what the first shift multiplies by: powers of two, one or one per channel."""
-    return np.ldexp(1.0, -np.array(params.shift))
+    factors: NDArray[np.float64] = np.ldexp(1.0, -np.array(params.shift))
+    return factors
 
 
 def requantize_scaled(values: Array, params: Requantize, addend: Array | int = 0) -> Array:
@@ -143,10 +144,12 @@ def _round(values: Array, rounding: Rounding) -> Array:
     if rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY):
         values = values.astype(np.float64, copy=False)  # adding a half needs one more bit
     if rounding is Rounding.HALF_EVEN:
-        return np.rint(values, out=values)
-    if rounding is Rounding.HALF_AWAY:
-        return np.trunc(values + np.copysign(0.5, values), out=values)
-    return np.floor(values + 0.5 if rounding is Rounding.HALF_UP else values, out=values)
+        np.rint(values, out=values)
+    elif rounding is Rounding.HALF_AWAY:
+        np.trunc(values + np.copysign(0.5, values), out=values)
+    else:
+        np.floor(values + 0.5 if rounding is Rounding.HALF_UP else values, out=values)
+    return values
 
 
 def max_pool(node: MaxPool, x: Array) -> Array:

@@ -24,7 +24,7 @@ Empty = Callable[..., Values]
 BLOCK = 1 << 19
 
 #: Number of elements that several operations in turn find in the cache.
-CACHED = 1 << 16
+CACHED = 1 << 17
 
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, padding: int) -> int:

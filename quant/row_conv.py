@@ -6,14 +6,14 @@ into a slab ``(height, taps, channels, width, batch)``. There, all that a row of
 a run of lines at one distance: a matrix that BLAS reads where it lies. Its neighbours overlap it.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .buffers import Buffers
-from .kernels import Pair, Quad, output_size
+from .kernels import Empty, Pair, Quad, output_size
 
 __all__ = ["conv", "fits", "line_order", "matrix_of", "row_order"]
 
@@ -25,8 +25,8 @@ LEAST_BATCH = 4
 #: Most multiplications of a product: OpenBLAS does up to 100**3 without packing its operands first.
 PRODUCT = 100**3
 
-#: Largest number of elements of a slab, but for a few rows: what stays in the L2 cache.
-BAND = 1 << 18
+#: Elements of a slab; a layer whose slab would be larger is carried out in bands of rows.
+BAND = 1 << 19
 
 #: Columns of a product that is cut to ``PRODUCT``: whole vector registers.
 LANES = 16
@@ -38,12 +38,12 @@ def row_order(maps: Values) -> Values:
 
 
 def line_order(rows: Values) -> Values:
-    """Return the view ``(channels, batch, height, width)`` of ``(height, channels, width, batch)``."""
+    """Return maps that lie in this module's order with their axes in the usual order."""
     return rows.transpose(1, 3, 0, 2)
 
 
 def matrix_of(weight: Values) -> Values:
-    """Return weights ``(outputs, channels, height, width)`` as the matrix that :func:`conv` takes."""
+    """Return weights ``(outputs, channels, height, width)`` as :func:`conv` takes them."""
     return np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
 
 
@@ -62,7 +62,7 @@ def conv(
     dilation: Pair,
     padding: Quad,
     groups: int = 1,
-    buffers: Buffers,
+    empty: Empty = np.empty,
 ) -> Values:
     """Return the convolution of feature maps, without bias.
 
@@ -76,15 +76,22 @@ def conv(
         ``(vertical, horizontal)``.
     stride, dilation, padding, groups
         As in :class:`~shiftloom.quant.graph.Conv`; no vertical dilation of several rows.
-    buffers : Buffers
+    empty : callable
         Where memory comes from.
     """
     channels, batch, tall, wide = x.shape
     height = output_size(tall, kernel[0], stride[0], dilation[0], padding[0] + padding[2])
     width = output_size(wide, kernel[1], stride[1], dilation[1], padding[1] + padding[3])
-    result = buffers.empty((height, len(matrix), width, batch), x.dtype)
+    result = empty((height, len(matrix), width, batch), x.dtype)
     depth, outputs = channels // groups, len(matrix) // groups
-    lines = Lines(kernel, stride, dilation, padding, width, buffers)
+    lines = Lines(
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
+        width=width,
+        empty=empty,
+    )
     band = max(4, BAND // (stride[0] * kernel[1] * depth * width * batch))
     for group in range(groups):
         part = x[group * depth : (group + 1) * depth].transpose(2, 0, 3, 1)
@@ -95,30 +102,24 @@ def conv(
     return line_order(result)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Lines:
     """What windows see, in lines.
 
     Parameters
     ----------
-    kernel, stride, dilation, padding
+    kernel, stride, dilation, padding, empty
         As in :func:`conv`.
     width : int
         Of the result.
-    buffers : Buffers
-        Where memory comes from.
     """
 
-    def __init__(
-        self,
-        kernel: Pair,
-        stride: Pair,
-        dilation: Pair,
-        padding: Quad,
-        width: int,
-        buffers: Buffers,
-    ) -> None:
-        self.kernel, self.stride, self.dilation = kernel, stride, dilation
-        self.padding, self.width, self.buffers = padding, width, buffers
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    padding: Quad
+    width: int
+    empty: Empty
 
     def slab(self, x: Values, first: int, count: int) -> Values:
         """Return what rows of the result see: rows of the input, once for each tap of a row."""
@@ -128,7 +129,7 @@ class Lines:
         if plain and x.flags.c_contiguous:
             return x[begin:end, None]
         shape = (end - begin, self.kernel[1], x.shape[1], self.width, x.shape[3])
-        slab = self.buffers.empty(shape, x.dtype)
+        slab = self.empty(shape, x.dtype)
         top, bottom = (min(max(edge - begin, 0), end - begin) for edge in (0, len(x)))
         slab[:top] = 0
         slab[bottom:] = 0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shiftloom.isa.requantize import Requantize, Rounding, requantize
 from shiftloom.quant import golden
+from shiftloom.quant.conv_sums import ConvSums
 from shiftloom.quant.errors import ModelError
 from shiftloom.quant.golden_ops import requantize_exact
 from shiftloom.quant.graph import (
@@ -95,9 +96,10 @@ def test_convolution_equals_integer_loops(case):
         assert np.array_equal(result, expected)
 
 
-@pytest.mark.parametrize("channels", [64, 700, 3000])
+@pytest.mark.parametrize("channels", [64, 90, 700, 3000])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_largest_sums_are_exact(channels, groups):
+@pytest.mark.parametrize("batch", [1, 5])
+def test_largest_sums_are_exact(channels, groups, batch):
     rng = np.random.default_rng(channels)
     weight = rng.integers(101, 128, (4, channels // groups, 3, 3)).astype(np.int8)
     weight[1::2] *= -1
@@ -110,7 +112,37 @@ def test_largest_sums_are_exact(channels, groups):
     ).ravel()
     bias = (-acc + np.arange(-2, 2)).astype(np.int32)
     graph = conv_graph(weight, source, (4, 1, 1), bias=bias, groups=groups)
-    assert golden.run(graph, {"x": codes})["y"].ravel().tolist() == [-2, -1, 0, 1]
+    found = golden.run(graph, {"x": np.repeat(codes, batch, axis=0)})["y"]
+    assert found.reshape(batch, -1).tolist() == [[-2, -1, 0, 1]] * batch
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_bias_counts_towards_what_float32_holds(batch):
+    weight = np.full((1, 500, 1, 1), 127, np.int8)
+    source = TensorType(shape=(500, 1, 1), signed=False)
+    graph = conv_graph(weight, source, (1, 1, 1), bias=np.array([500 * 127 * 255 + 1], np.int32))
+    sums = ConvSums(graph.nodes[0], 255, np.array([0.5]))
+    found = sums(np.full((500, batch, 1, 1), 255, np.float32))
+    assert (found * 2 == 2 * 500 * 127 * 255 + 1).all()
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize("out_shift", range(-3, 3))
+@pytest.mark.parametrize("clamps", [(-5, 9, -20, 20), (-20, 20, -5, 9), (3, 9, -7, -1)])
+def test_both_clamps_hold(rounding, out_shift, clamps):
+    low, high, out_low, out_high = clamps
+    params = Requantize(
+        shift=(1,),
+        rounding=rounding,
+        out_shift=out_shift,
+        low=low,
+        high=high,
+        out_low=out_low,
+        out_high=out_high,
+    )
+    acc = np.arange(-60, 61).reshape(1, -1, 1, 1)
+    found = requantize_exact(acc.astype(np.float32), params)
+    assert np.array_equal(found, requantize(acc, params, channel_axis=0))
 
 
 @settings(max_examples=200, deadline=None)

@@ -123,7 +123,7 @@ def test_a_bias_counts_towards_what_float32_holds(batch):
     graph = conv_graph(weight, source, (1, 1, 1), bias=np.array([500 * 127 * 255 + 1], np.int32))
     sums = ConvSums(graph.nodes[0], 255, np.array([0.5]))
     found = sums(np.full((500, batch, 1, 1), 255, np.float32))
-    assert (found * 2 == 2 * 500 * 127 * 255 + 1).all()
+    assert (found.astype(np.float64) * 2 == 2 * 500 * 127 * 255 + 1).all()
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))

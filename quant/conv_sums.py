@@ -54,13 +54,14 @@ class ConvSums:
         self.weights = [weight[:, part] for part in self.parts]
         self.matrices: dict[int, Array] = {}
         self.bias = node.bias.astype(np.float64).reshape(-1, 1, 1, 1) * scale
-        if len(self.parts) == 1:
+        self.exact = bound <= FLOAT32_EXACT or self.type is np.float64
+        if self.exact:  # else products are added in float64, a single one to its bias as well
             self.bias = self.bias.astype(self.type)
 
     def __call__(self, x: Array) -> Array:
         """Return float accumulators of codes in float32, ``(channels, batch, height, width)``."""
         x = x.astype(self.type, copy=False)
-        if len(self.parts) > 1:
+        if not self.exact:
             total = self.bias
             for index, part in enumerate(self.parts):
                 total = total + self._product(x[part], index)

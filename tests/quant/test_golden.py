@@ -117,13 +117,14 @@ def test_largest_sums_are_exact(channels, groups, batch):
 
 
 @pytest.mark.parametrize("batch", [1, 5])
-def test_a_bias_counts_towards_what_float32_holds(batch):
-    weight = np.full((1, 500, 1, 1), 127, np.int8)
-    source = TensorType(shape=(500, 1, 1), signed=False)
-    graph = conv_graph(weight, source, (1, 1, 1), bias=np.array([500 * 127 * 255 + 1], np.int32))
+@pytest.mark.parametrize(("channels", "bias"), [(500, 500 * 127 * 255 + 1), (601, 0)])
+def test_odd_sums_beyond_float32_are_exact(channels, bias, batch):
+    weight = np.full((1, channels, 1, 1), 127, np.int8)
+    source = TensorType(shape=(channels, 1, 1), signed=False)
+    graph = conv_graph(weight, source, (1, 1, 1), bias=np.array([bias], np.int32))
     sums = ConvSums(graph.nodes[0], 255, np.array([0.5]))
-    found = sums(np.full((500, batch, 1, 1), 255, np.float32))
-    assert (found.astype(np.float64) * 2 == 2 * 500 * 127 * 255 + 1).all()
+    found = sums(np.full((channels, batch, 1, 1), 255, np.float32))
+    assert (found.astype(np.float64) * 2 == channels * 127 * 255 + bias).all()
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))

@@ -3,6 +3,11 @@
 Simulators compute everything each cycle, also what no register takes. Here registers whose enables
 have a condition in common become one block under this condition, and what only they read is
 computed inside. The text is a flat module as Yosys writes it, before and after, and means the same.
+
+Cycles of ``base`` per second of CPU time, on a convolution that keeps the array busy: 363,000
+before; 500,000 with guards, the vector unit's enable and sums of their real width (``wreduce``).
+Tried and left out: compiling for the host's processor and ``-O3`` (nothing); processing elements
+in 32 bits throughout, packed by columns (582,000, but no longer the widths that are synthesized).
 """
 
 import re

@@ -1,6 +1,6 @@
 """Vector: drains accumulators, runs kernel taps, requantizes, writes results."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import EnableInserter, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -88,7 +88,8 @@ class Vector(wiring.Component):
             m.d.sync += busy.eq(0)
 
         m.submodules.issue = issue = VectorIssue(self.config)
-        m.submodules.requantizer = requantizer = Requantizer(self.config)
+        requantizer = Requantizer(self.config)
+        m.submodules.requantizer = EnableInserter(busy)(requantizer)
         m.d.comb += [
             issue.job.eq(job),
             issue.start.eq(starts),
@@ -101,7 +102,7 @@ class Vector(wiring.Component):
         ]
         self._parameters(m, job, starts, issue, requantizer)
 
-        token = self._sums(m, job, issue, requantizer)
+        token = self._sums(m, job, busy, issue, requantizer)
         m.d.comb += requantizer.settings.eq(job.requantize)
         tokens = self._delayed(m, token, requantizer.latency, "requantizing")
         addend = tokens[requantizer.residual_latency]
@@ -133,14 +134,16 @@ class Vector(wiring.Component):
             m.d.sync += parameters.eq(self.parameters.data)
         m.d.comb += requantizer.parameters.eq(parameters)
 
-    def _sums(self, m, job, issue, requantizer):
+    def _sums(self, m, job, busy, issue, requantizer):
         """Bring sums to the requantizer, from taps or accumulators; return their token."""
         loops = job.loops
-        m.submodules.taps = taps = TapUnit(self.config)
+        taps = TapUnit(self.config)
+        m.submodules.taps = EnableInserter(busy)(taps)
         drained = Signal.like(requantizer.values, reset_less=True)
         tokens = self._delayed(m, issue.token, taps.latency, "summing")
         token = Signal.like(issue.token)
-        m.d.sync += drained.eq(self.accumulators.data)
+        with m.If(busy):
+            m.d.sync += drained.eq(self.accumulators.data)
         m.d.comb += [
             taps.maximum.eq(loops.operation == VectorOperation.MAX),
             taps.unsigned.eq(loops.unsigned),

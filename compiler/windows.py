@@ -119,7 +119,8 @@ def _walk(op: VectorOp, config: Config, turned: bool, reach: int) -> Walk | None
         return None
     too_large = max(height, groups) > 63 or window.stride[1] > 31 or window.stride[0] > 31
     moves = max(window.dilation[0], window.dilation[1], reach)
-    if too_large or moves > 63 or 2 + height * groups > config.parameter_words:
+    words = 2 + height * groups + op.threshold_words
+    if too_large or moves > 63 or words > config.parameter_words:
         return None
     return Walk(
         turned=turned,

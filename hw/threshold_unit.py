@@ -71,7 +71,10 @@ class ThresholdUnit(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        stages = self.config.threshold_bits
+        stages, enabled = self.config.threshold_bits, Signal(self.config.threshold_bits)
+        m.d.comb += enabled.eq(
+            Cat(self.settings.threshold_bits >= stages - stage for stage in range(stages))
+        )
         for lane in range(self.config.columns):
 
             def register(name, value, lane=lane):
@@ -82,8 +85,7 @@ class ThresholdUnit(wiring.Component):
             value, found = self.sums[lane], Const(0, 0)
             for stage in range(stages):
                 threshold = self._table(m, lane, stage, found)
-                enabled = self.settings.threshold_bits >= stages - stage
-                reached = enabled & (value >= threshold)
+                reached = enabled[stage] & (value >= threshold)
                 found = register(f"found_{stage}", Cat(reached, found))
                 if stage < stages - 1:
                     value = register(f"value_{stage}", value)

@@ -130,7 +130,7 @@ def test_thresholds_that_do_not_fit_the_buffer_are_refused():
     with pytest.raises(CompileError, match=r"n1: a window .* vector unit \(.* 0 steps\)"):
         compile_graph(graph, config)
     dense = replace(graph, nodes=graph.nodes[:1], outputs=graph.outputs[:1])
-    with pytest.raises(CompileError, match="n0: its weights or parameters .*parameter_bytes"):
+    with pytest.raises(CompileError, match=r"n0: its weights or parameters .*parameter_bytes"):
         compile_graph(dense, config)
 
 

@@ -18,7 +18,7 @@ from shiftloom.quant.graph import (
     TensorType,
 )
 
-__all__ = ["Builder", "random_codes", "random_graph"]
+__all__ = ["Builder", "random_chain", "random_codes", "random_graph"]
 
 
 def random_codes(graph, seed, samples=1):
@@ -261,3 +261,23 @@ def random_graph(seed, nodes=4):
     read = {name for node in builder.nodes for name in node.inputs}
     outputs = [name for name in builder.tensors if name not in read and name not in builder.inputs]
     return builder.graph(outputs) if outputs else random_graph(seed + 1_000_003, nodes)
+
+
+def random_chain(seed, nodes=6):
+    """Return a random network in which most maps are read once, by a convolution or a pool."""
+    builder = Builder(seed)
+    rng = builder.rng
+    shape = rng.randint(1, 9), rng.randint(8, 24), rng.randint(3, 12)
+    last = before = builder.input(shape)
+    for _ in range(nodes):
+        shape = builder.tensors[last].shape
+        kind = rng.choice(["dense", "dense", "depthwise", "depthwise", "pool"])
+        if shape == builder.tensors[before].shape and last != before and rng.random() < 0.3:
+            last = builder.add(last, before)
+        elif min(shape[1:]) < 3 or kind == "dense":
+            before, last = last, builder.conv(last, "dense")
+        elif kind == "depthwise":
+            before, last = last, builder.conv(last, "depthwise")
+        else:
+            last = builder.pool(last) or last
+    return builder.graph([last])

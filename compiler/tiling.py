@@ -10,7 +10,16 @@ from .ops import ArrayOp, Map, Op, View
 from .storage import Rows, Storage
 from .windows import Walk, walk_cycles
 
-__all__ = ["Tile", "Tiling", "blocks_of", "even_parts", "map_blocks", "map_words", "tiling_of"]
+__all__ = [
+    "Tile",
+    "Tiling",
+    "blocks_of",
+    "even_parts",
+    "map_blocks",
+    "map_words",
+    "op_rows",
+    "tiling_of",
+]
 
 #: A layer whose weights stay has up to this many bands, for the next layer to follow closely, of
 #: at least so many pixels, to hide the start of a drain.
@@ -121,33 +130,21 @@ def even_parts(total: int, most: int) -> tuple[tuple[int, int], ...]:
     return tuple((first, min(size, total - first)) for first in range(0, total, size))
 
 
-def tiling_of(
-    op: Op,
-    walk: Walk | None,
-    resident: bool,
-    storage: Storage,
-    room: int,
-    chunks: Sequence[Rows] = (),
-) -> Tiling:
-    """Return the tiles of an operation; bands of spilled maps take ``room`` words where they can.
-
-    Operations that make or read streams have ``chunks`` of rows.
+def op_rows(op: Op, walk: Walk | None, resident: bool, storage: Storage, room: int) -> int:
+    """Return the most rows of a band; bands of spilled maps take ``room`` words where they can.
 
     Raises
     ------
     CompileError
         One row of input and output does not fit the activation buffer.
     """
-    config = storage.config
-    columns, most = op.width, MAX_COUNT
+    config, most = storage.config, MAX_COUNT
     if isinstance(op, ArrayOp):
-        columns = min(columns, config.accumulator_pixels)
         target = config.accumulator_pixels
         if resident:
             target = min(target, max(STREAM_PIXELS, op.height * op.width // STREAM_BANDS))
-        most = max(1, target // columns)
+        most = target // _columns(op, config)
     elif walk is not None:
-        columns = min(columns, MAX_COUNT)
         least, longest = VECTOR_CYCLES
         limit = min(longest, max(least, _vector_cycles(op, walk, op.height) // STREAM_BANDS))
         most = _largest(op.height, lambda rows: _vector_cycles(op, walk, rows) <= limit)
@@ -158,11 +155,26 @@ def tiling_of(
             f"{op.name}: one row of its input and output takes {need * config.word_bytes} bytes, "
             f"but {config.name} has {config.activation_bytes}; raise activation_bytes"
         )
-    most, parts = max(1, min(most, fitting)), even_parts(op.width, columns)
+    return max(1, min(most, fitting))
+
+
+def tiling_of(
+    op: Op, most: int, chunks: Sequence[Rows], resident: bool, storage: Storage
+) -> Tiling:
+    """Return the tiles of an operation in bands of ``most`` rows.
+
+    Operations that make or read streams have ``chunks`` of rows.
+    """
+    parts = even_parts(op.width, _columns(op, storage.config))
     if not chunks:
         return Tiling(tuple((band,) for band in even_parts(op.height, most)), parts)
     by_block = not resident or _passes_blocks(op, storage)
     return Tiling(tuple(_bands(rows, most) for rows in chunks), parts, by_block)
+
+
+def _columns(op: Op, config: Config) -> int:
+    """Return the most columns of a tile."""
+    return min(op.width, config.accumulator_pixels if isinstance(op, ArrayOp) else MAX_COUNT)
 
 
 def _passes_blocks(op: Op, storage: Storage) -> bool:

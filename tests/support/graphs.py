@@ -267,7 +267,7 @@ def random_chain(seed, nodes=6):
     """Return a random network in which most maps are read once, by a convolution or a pool."""
     builder = Builder(seed)
     rng = builder.rng
-    shape = rng.randint(1, 9), rng.randint(8, 24), rng.randint(3, 12)
+    shape = rng.randint(1, 9), rng.randint(8, 24), rng.randint(3, 9)
     last = before = builder.input(shape)
     for _ in range(nodes):
         shape = builder.tensors[last].shape

@@ -18,7 +18,7 @@ LARGEST_ROOM, SMALLEST_ROOM = 4, 16
 
 #: Share of the activation buffer that a chain of streams may take at first, and what is left of it
 #: where that was too much.
-STREAM_ROOM, LESS = (3, 4), (3, 4)
+STREAM_ROOM, LESS = (5, 8), (3, 4)
 
 #: Parts of the activation buffer that one map may take as a whole, at most.
 LARGEST_MAP = 3

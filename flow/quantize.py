@@ -35,7 +35,8 @@ def quantize(
     Parameters
     ----------
     model : onnx.ModelProto, str or pathlib.Path
-        A float model, or a QDQ model whose scales are powers of two.
+        A float model; or one that is quantized already, QDQ with power-of-two scales or QONNX,
+        which is imported as it is.
     calibration : array, mapping, str or pathlib.Path, optional
         Samples in the model's own input layout, batch first; by input name where there are
         several; or an ``.npy`` or ``.npz`` file of them. Without any, seeded noise is used, with

@@ -11,12 +11,12 @@ from ...isa.requantize import MAX_LEFT_SHIFT, Rounding
 from ...isa.thresholds import MAX_THRESHOLD_BITS, Thresholds
 from ..drafts import MAX_RIGHT_SHIFT, one_stage
 from ..errors import UnsupportedError
-from ..graph import Conv
+from ..graph import AveragePool, Conv
 from ..quantizers.comparators import Boundary, least_integer
 from ..staircases import Rule, Uniform
 from .open_layer import OpenLayer, Real
 
-__all__ = ["MOST_LEVELS", "close", "log2_exact"]
+__all__ = ["MOST_LEVELS", "close", "close_average", "log2_exact"]
 
 #: Comparators of a channel.
 MOST_LEVELS = (1 << MAX_THRESHOLD_BITS) - 1
@@ -72,6 +72,38 @@ def close(layer: OpenLayer, rule: Rule, quantizer: str) -> Conv:
         node=quantizer,
         allowed="a power-of-two relation of sums and codes, or at most 16 levels",
         fix="quantize to at most 4 bits, or train with power-of-two scales and folded batch norm",
+    )
+
+
+def close_average(layer: OpenLayer, rule: Rule) -> AveragePool | None:
+    """Return a layer of equal weights as an average pool, if a shift of its sums is exact.
+
+    The weight may be any byte there: the odd part of what a sum is worth.
+    """
+    conv, (gain, *others) = layer.conv, layer.chain.gain
+    ones = conv.groups == len(conv.weight) and bool((conv.weight == 1).all())
+    if not isinstance(rule, Uniform) or not ones or gain <= 0 or set(others) - {gain}:
+        return None
+    factor = (gain / rule.step).numerator
+    while factor % 2 == 0:
+        factor //= 2
+    chain = replace(layer.chain, gain=tuple(g / factor for g in layer.chain.gain))
+    try:
+        shifted = _shifted(replace(layer, chain=chain), rule)
+    except _InexactError:
+        return None
+    plain = not shifted.bias.any() and bool((shifted.weight == 1).all())
+    if factor > 255 or not plain or conv.weight.shape[2:] == (1, 1) or conv.dilation != (1, 1):
+        return None
+    return AveragePool(
+        name=conv.name,
+        inputs=conv.inputs,
+        output="",
+        kernel=(conv.weight.shape[2], conv.weight.shape[3]),
+        stride=conv.stride,
+        reciprocal=factor,
+        requantize=shifted.requantize,
+        padding=conv.padding,
     )
 
 

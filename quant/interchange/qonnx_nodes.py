@@ -47,7 +47,7 @@ SIGN = Bank(thresholds=((Fraction(0),),), low=-1, jump=2)
 
 def quant(context: Context, call: Call) -> None:
     """Import Quant (IntQuant) of an activation."""
-    scale, bits = _positive(context, call, 1), _bits(context, call, 3, 8)
+    scale, bits = _positive(context, call, 1), _bits(context, call, 3, 16)
     zero = _integer(context, call, 2, "zero point")
     low, high = _range(call, bits)
     rule: Rule = Uniform(step=scale, low=low, high=high, zero=zero, rounding=_rounding(call))

@@ -181,3 +181,8 @@ class Values:
                 self.copy(state, name, self.made.tensors[state.name])
         elif not isinstance(state, Real):
             self.real(name, name, output=name)
+        elif state.name != name:
+            shape = self.shape(name)
+            same = Chain.linear([Fraction(1)] * shape[0])
+            edge = self.graph.edges[name]
+            self.made.nodes.append(real_values(name, [state.name], same, shape=shape, edge=edge))

@@ -11,9 +11,10 @@ from .. import float_graph as fg
 from ..errors import UnsupportedError
 from ..float_graph import FloatGraph, FloatNode
 from ..graph import Conv, Host, QuantGraph, TensorType
+from ..host_models import host_model
 from ..staircases import Rule, Uniform
 from ..static import kept
-from .closing import close, log2_exact
+from .closing import close, close_average, log2_exact
 from .inputs import Raw, format_of_codes, input_codes
 from .joins import concat, open_add
 from .open_layer import Chain, OpenLayer, identity_layer
@@ -62,6 +63,7 @@ class _Walk:
 
     def __init__(self, values: Values) -> None:
         self.values, self.made = values, values.made
+        self.tail = _tail(values.graph)
 
     def step(self, node: FloatNode) -> None:
         """Take in one node."""
@@ -79,7 +81,32 @@ class _Walk:
             fg.Slice: self._kept,
             fg.Shuffle: self._kept,
         }
-        self.values.states[node.output] = steps[type(node)](node)
+        if node.output in self.tail and self._on_host(node):
+            self.values.states[node.output] = self._moved_to_host(node)
+        else:
+            self.values.states[node.output] = steps[type(node)](node)
+
+    def _on_host(self, node: FloatNode) -> bool:
+        """Return whether nothing behind the last quantizer can be codes any more."""
+        states = [self.values.states[name] for name in node.inputs]
+        joins = isinstance(node, fg.Add | fg.Concat)
+        follows = isinstance(node, fg.Affine | fg.Clip | fg.AveragePool | fg.Pad | fg.Slice)
+        return joins or (follows and any(isinstance(state, Real) for state in states))
+
+    def _moved_to_host(self, node: FloatNode) -> Real:
+        inputs = tuple(self.values.real(name, node.name) for name in dict.fromkeys(node.inputs))
+        graph = self.values.graph
+        output = f"{node.output}/map" if node.output in graph.outputs else node.output
+        host = Host(
+            name=self.values.unique(node.name),
+            inputs=inputs,
+            output=output,
+            op=type(node).__name__,
+            reason="it follows the last quantizer",
+            model=host_model(node, graph.shapes),
+        )
+        self.made.nodes.append(host)
+        return Real(output)
 
     def _conv(self, node: fg.Conv) -> OpenLayer:
         source = self.values.coded(node.inputs[0], node.name)
@@ -158,6 +185,8 @@ class _Walk:
         output = f"{node.output}/codes" if inner else node.output
         shape = self.values.shape(layer.pool.inputs[0] if layer.pool else node.output)
         tensor = format_of_codes(shape, *rule.codes, exponent or 0)
+        if rule.codes == (-(1 << 15), (1 << 15) - 1) and self._only_added(node.output):
+            tensor = TensorType(shape=shape, bits=16, exponent=exponent or 0)
         if tensor is None:
             raise UnsupportedError(
                 "SL-Q114",
@@ -174,9 +203,20 @@ class _Walk:
             )
         return Coded(output, node.scale)
 
+    def _only_added(self, name: str) -> bool:
+        """Return whether a tensor goes into additions alone, which take 16 bits."""
+        graph = self.values.graph
+        takers = [node for node in graph.nodes if name in node.inputs]
+        return name not in graph.outputs and all(isinstance(taker, fg.Add) for taker in takers)
+
     def _emit_closed(
         self, layer: OpenLayer, rule: Rule, node: fg.Staircase, output: str, tensor: TensorType
     ) -> None:
+        pool = None if layer.add is not None else close_average(layer, rule)
+        if pool is not None:
+            named = replace(pool, name=self.values.unique(pool.name), output=output)
+            self.made.emit(named, tensor)
+            return
         conv = close(layer, rule, node.name)
         if layer.add is not None and _only_shifts(conv):
             add = replace(layer.add, output=output, requantize=conv.requantize)
@@ -234,6 +274,15 @@ class _Walk:
         inputs = tuple(self.values.real(name, node.name) for name in node.inputs)
         self.made.nodes.append(replace(host, inputs=inputs))
         return Real(node.output)
+
+
+def _tail(graph: FloatGraph) -> set[str]:
+    """Return tensors behind which there is no quantizer."""
+    before: set[str] = set()
+    for node in reversed(graph.nodes):
+        if isinstance(node, fg.Staircase) or node.output in before:
+            before.update(node.inputs)
+    return {node.output for node in graph.nodes} - before
 
 
 def _least(layer: OpenLayer) -> Fraction | float:

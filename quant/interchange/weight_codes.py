@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...isa.requantize import Requantize
 from .. import float_graph as fg
@@ -35,7 +36,12 @@ def coded_layer(node: fg.Conv) -> tuple[Conv, tuple[Fraction, ...]]:
             allowed="weights that Quant or BipolarQuant made, or integers",
             fix="export the model with weight quantizers",
         )
+    channels = len(rounded)
+    full = steps * channels if len(steps) == 1 else steps
     low, high = int(rounded.min(initial=0)), int(rounded.max(initial=0))
+    if high > 127 and _is_average(node, rounded):
+        rounded, full = np.ones_like(rounded), tuple(step * high for step in full)
+        low, high = 0, 1
     if low < -128 or high > 127:
         raise UnsupportedError(
             "SL-Q114",
@@ -44,7 +50,6 @@ def coded_layer(node: fg.Conv) -> tuple[Conv, tuple[Fraction, ...]]:
             allowed="-128 to 127",
             fix="quantize weights to at most 8 bits, signed",
         )
-    channels = len(rounded)
     layer = Conv(
         name=node.name,
         inputs=node.inputs,
@@ -59,7 +64,13 @@ def coded_layer(node: fg.Conv) -> tuple[Conv, tuple[Fraction, ...]]:
         padding=node.padding,
         groups=node.groups,
     )
-    return layer, steps * channels if len(steps) == 1 else steps
+    return layer, full
+
+
+def _is_average(node: fg.Conv, codes: NDArray[np.float64]) -> bool:
+    """Return whether a layer is a mean over windows: one weight, an unsigned byte."""
+    depthwise = node.groups == len(codes) and codes.shape[1] == 1
+    return depthwise and bool((codes == codes.flat[0]).all()) and codes.flat[0] <= 255
 
 
 def _steps(node: fg.Conv) -> tuple[Fraction, ...]:

@@ -56,7 +56,7 @@ def quantize(
     ----------
     model
         ONNX file: float; or QDQ with scales that are powers of two, or QONNX, which are imported
-        as they are.
+        as they are; or .npz of a trained binary perceptron.
     output
         File to write: an ONNX model that other runtimes run too.
     calibration

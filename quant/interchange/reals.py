@@ -1,6 +1,7 @@
 """What the host makes of a network's last codes: real numbers, in float."""
 
 from math import inf
+from typing import Any
 
 import numpy as np
 import onnx
@@ -76,7 +77,7 @@ class _Model:
         if len(inputs) > 1:
             self._node("Sum", [info.name for info in self.infos])
 
-    def _node(self, op: str, inputs: list[str], **attributes: object) -> None:
+    def _node(self, op: str, inputs: list[str], **attributes: Any) -> None:
         output = f"value{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [output], **attributes))
         self.last = output

@@ -105,7 +105,7 @@ def _parts(layer: OpenLayer, source: TensorType) -> list[Conv]:
         return []
     channels = conv.weight.shape[1]
     ends = [reach(_part(conv, c, c + 1), source) for c in range(channels)]
-    starts, low, high = [0], np.int64(0), np.int64(0)
+    starts, low, high = [0], np.zeros_like(layer.reach[0]), np.zeros_like(layer.reach[0])
     for channel, (least, most) in enumerate(ends):
         low, high = low + least, high + most
         if np.maximum(-low, high).max() > limit:

@@ -113,10 +113,10 @@ class Values:
             if log2_exact(state.scale) is not None and not output:
                 return state.name
             scale = state.scale / Fraction(2) ** tensor.exponent
-            found = ([state.name], Chain.linear([scale] * tensor.shape[0]), None)
+            names, chain = [state.name], Chain.linear([scale] * tensor.shape[0])
+            conv = None
         else:
-            found = self._sums(state, name, node)
-        names, chain, conv = found
+            names, chain, conv = self._sums(state, name, node)
         shape = self.made.tensors[names[0]].shape
         edge = self.graph.edges[output] if output else None
         self.made.nodes.append(real_values(target, names, chain, shape=shape, edge=edge, conv=conv))

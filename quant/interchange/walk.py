@@ -112,7 +112,7 @@ class _Walk:
         source = self.values.coded(node.inputs[0], node.name)
         conv, steps = coded_layer(node)
         chain = Chain.linear([step * source.scale for step in steps])
-        chain = chain.affine(np.float32(1), node.bias).clip(node.low, node.high)
+        chain = chain.affine(np.ones(1, np.float32), node.bias).clip(node.low, node.high)
         return self.values.open(replace(conv, inputs=(source.name,)), chain)
 
     def _average(self, node: fg.AveragePool) -> OpenLayer:
@@ -214,8 +214,8 @@ class _Walk:
     ) -> None:
         pool = None if layer.add is not None else close_average(layer, rule)
         if pool is not None:
-            named = replace(pool, name=self.values.unique(pool.name), output=output)
-            self.made.emit(named, tensor)
+            unique = self.values.unique(pool.name)
+            self.made.emit(replace(pool, name=unique, output=output), tensor)
             return
         conv = close(layer, rule, node.name)
         if layer.add is not None and _only_shifts(conv):

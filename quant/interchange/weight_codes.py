@@ -70,7 +70,7 @@ def coded_layer(node: fg.Conv) -> tuple[Conv, tuple[Fraction, ...]]:
 def _is_average(node: fg.Conv, codes: NDArray[np.float64]) -> bool:
     """Return whether a layer is a mean over windows: one weight, an unsigned byte."""
     depthwise = node.groups == len(codes) and codes.shape[1] == 1
-    return depthwise and bool((codes == codes.flat[0]).all()) and codes.flat[0] <= 255
+    return depthwise and bool((codes == codes.max()).all() and codes.max() <= 255)
 
 
 def _steps(node: fg.Conv) -> tuple[Fraction, ...]:

@@ -37,13 +37,16 @@ def misfits(graph: fg.FloatGraph | qg.QuantGraph, config: Config) -> list[Misfit
         if isinstance(node, fg.Host | qg.Host):
             continue
         names = (*node.inputs, node.output)
-        if isinstance(graph, qg.QuantGraph):
-            shapes = [graph.tensors[name].shape for name in names]
-        else:
-            shapes = [graph.shapes[name][-3:] for name in names]
-        for reason, remedy in _reasons(shapes, node, config):
+        for reason, remedy in _reasons([_shape(graph, name) for name in names], node, config):
             found.append(Misfit(node=node.name, reason=reason, remedy=remedy))
     return found
+
+
+def _shape(graph: fg.FloatGraph | qg.QuantGraph, name: str) -> tuple[int, ...]:
+    """Return channels, rows and columns of a tensor; fewer where it is no feature map."""
+    if isinstance(graph, qg.QuantGraph):
+        return graph.tensors[name].shape
+    return graph.shapes[name][-3:]
 
 
 def _reasons(

@@ -1,6 +1,6 @@
 """Threshold requantization as ONNX nodes: sums as integers, compared, counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,11 +13,16 @@ __all__ = ["Nodes", "add_comparisons"]
 
 
 class Nodes(Protocol):
-    """What collects nodes and constants."""
+    """What collects nodes and constants; all return the name of what they add."""
 
-    add: Callable[..., str]
-    constant: Callable[[str, NDArray[Any]], str]
-    integers: Callable[[Sequence[int]], str]
+    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node."""
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add a constant."""
+
+    def integers(self, values: Sequence[int]) -> str:
+        """Add a constant vector of integers."""
 
 
 def add_comparisons(nodes: Nodes, node: Conv, source: int, acc: str, output: str) -> str:

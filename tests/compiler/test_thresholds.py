@@ -5,12 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shiftloom.compiler import compile as stages
+from shiftloom.compiler import hazards
 from shiftloom.compiler.audit import audit
 from shiftloom.compiler.compile import compile_graph
 from shiftloom.compiler.errors import CompileError
 from shiftloom.compiler.fit import misfits
+from shiftloom.compiler.items import Vector
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Instruction, Opcode
+from shiftloom.isa.requantize import Requantize
 from shiftloom.isa.thresholds import NEVER, Thresholds
 from shiftloom.quant.graph import TensorType
 from tests.support.graphs import Builder, random_codes, random_thresholds
@@ -86,10 +90,51 @@ def test_an_addition_behind_thresholds_is_not_fused():
     node = replace(builder.nodes[0], weight=builder.nodes[0].weight[:, :, :1, :1], **plain)
     builder.tensors[conv] = TensorType(shape=(4, 6, 6))
     builder.nodes[0] = replace(node, thresholds=random_thresholds(node, builder.tensors[conv], 1))
-    graph = builder.graph([builder.add(conv, source)])
+    total = builder.add(conv, source)
+    shift = Requantize(shift=(1,), low=-128, high=127, out_low=-128, out_high=127)
+    builder.nodes[1] = replace(builder.nodes[1], shifts=(0, 1), requantize=shift)
+    builder.tensors[total] = TensorType(shape=(4, 6, 6))
+    graph = builder.graph([total])
     program = compile_graph(graph, CONFIG)
     assert [layer.operator for layer in program.layers] == ["conv 1x1", "add"]
     check_program(graph, program, sample(graph))
+
+
+@pytest.mark.parametrize("words", [14, 20, 32])
+def test_blocks_take_turns_in_a_small_parameter_buffer(words):
+    """What is loaded next overwrites blocks that were used, thresholds and all."""
+    config = replace(CONFIG, parameter_bytes=words * CONFIG.parameter_word_bytes)
+    for seed in range(6):
+        builder = Builder(seed)
+        last = builder.input((3, 6, 6))
+        for bits in (3, 1, 4, 2):
+            last = builder.conv(last, "whole" if bits == 2 else "dense", channels=17)
+            node = builder.nodes[-1]
+            bank = random_thresholds(node, builder.tensors[last], seed, bits)
+            builder.nodes[-1] = replace(node, thresholds=bank)
+        graph = builder.graph([last])
+        check_program(graph, compile_graph(graph, config), sample(graph, seed))
+
+
+def test_tokens_know_threshold_words(monkeypatch):
+    seen = []
+
+    def spy(items, plans, config):
+        seen.append((items, plans))
+        return hazards.waits(items, plans, config)
+
+    monkeypatch.setattr(stages, "waits", spy)
+    program = compile_graph(network(bits=3), CONFIG)
+    ((items, plans),) = seen
+    drains = [i for i in program.instructions if i.opcode is Opcode.VECTOR]
+    first = [(8 * i["parameter_addr"], 8 * (i["threshold_addr"] + 4)) for i in drains]
+    reads = [
+        (access.start, access.stop)
+        for item in items
+        for access in hazards.accesses(item, plans)
+        if isinstance(item, Vector) and access.memory == "PARAMETER"
+    ]
+    assert reads == first
 
 
 def test_too_narrow_a_configuration_is_refused_by_name():
@@ -130,7 +175,7 @@ def test_thresholds_that_do_not_fit_the_buffer_are_refused():
     with pytest.raises(CompileError, match=r"n1: a window .* vector unit \(.* 0 steps\)"):
         compile_graph(graph, config)
     dense = replace(graph, nodes=graph.nodes[:1], outputs=graph.outputs[:1])
-    with pytest.raises(CompileError, match="n0: its weights or parameters .*parameter_bytes"):
+    with pytest.raises(CompileError, match=r"n0: its weights or parameters .*parameter_bytes"):
         compile_graph(dense, config)
 
 

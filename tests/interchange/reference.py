@@ -90,6 +90,17 @@ class MultiThreshold(OpRun):
         return (made.astype(np.float32),)
 
 
+class BatchNormalization(OpRun):
+    """Inference; the evaluator's own is that of training in operator set 9."""
+
+    op_domain = ""
+
+    def _run(self, x, *parameters, epsilon=1e-5, **_training):
+        scale, bias, mean, variance = (p.reshape(-1, *(1,) * (x.ndim - 2)) for p in parameters)
+        made = scale * (x - mean) / np.sqrt(variance + np.float32(epsilon)) + bias
+        return (made.astype(np.float32),)
+
+
 def execute(model, feeds):
     """Return the outputs of a QONNX model, whatever domain its operators have."""
     copy = onnx.ModelProto()
@@ -100,6 +111,6 @@ def execute(model, feeds):
     versions = [entry for entry in copy.opset_import if entry.domain not in DOMAINS]
     del copy.opset_import[:]
     copy.opset_import.extend([*versions, onnx.helper.make_opsetid(DOMAINS[0], 1)])
-    operators = [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold]
+    operators = [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, BatchNormalization]
     with np.errstate(all="ignore"):
         return ReferenceEvaluator(copy, new_ops=operators).run(None, feeds)

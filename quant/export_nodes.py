@@ -117,8 +117,11 @@ class Exporter:
 
     def _input(self, name: str) -> None:
         tensor, edge = self.graph.tensors[name], self.graph.edges[name]
-        last = f"{name}/quantized"
-        self.quantized(name, last, tensor, tensor.low, tensor.high)
+        source, last = name, f"{name}/quantized"
+        if edge.scale != 1:
+            steps = self.constant(f"{name}/step", np.array(edge.scale, np.float32))
+            source = self.add("Div", [name, steps], f"{name}/scaled")
+        self.quantized(source, last, tensor, tensor.low, tensor.high)
         if edge.permutation:
             permutation = [0, *(axis + 1 for axis in edge.permutation)]
             last = self.add("Transpose", [last], f"{name}/turned", perm=permutation)
@@ -129,6 +132,9 @@ class Exporter:
         if name not in self.graph.tensors:
             return
         edge, last = self.graph.edges[name], self.inner(name)
+        if edge.scale != 1:
+            steps = self.constant(f"{name}/step", np.array(edge.scale, np.float32))
+            last = self.add("Mul", [last, steps], f"{name}/scaled")
         sizes = edge.shape[1:]
         if edge.permutation:
             turned = self.integers((0, *(sizes[axis] for axis in edge.permutation)))

@@ -40,40 +40,50 @@ def format_of_codes(
     return None
 
 
-def input_codes(raw: Raw, node: fg.Staircase, shape: tuple[int, int, int]) -> TensorType:
-    """Return the codes that an input gets, for the quantizer behind it.
+def input_codes(
+    raw: Raw, node: fg.Staircase, shape: tuple[int, int, int]
+) -> tuple[TensorType, Fraction]:
+    """Return the codes that an input gets for the quantizer behind it, and what one is worth.
 
-    Where the input itself is quantized, with a power of two, these are the quantizer's own codes.
-    Before a quantizer of up to 16 levels they have 8 bits, and a step as fine as all of its
-    boundaries allow: what saturates is beyond the last boundary anyway.
+    Where the input itself is quantized, maybe after a factor, these are the quantizer's own codes.
+    Else, before a quantizer of up to 16 levels, they have 8 bits, and a step as fine as all of
+    its boundaries allow: what saturates is beyond the last boundary anyway.
 
     Raises
     ------
     UnsupportedError
         There are more levels, with something before them that 8 bits cannot resolve.
     """
-    rule = node.rule
-    if raw.chain.is_identity and isinstance(rule, Uniform) and rule.step == node.scale:
-        exponent = log2_exact(rule.step)
-        plain = rule.rounding == "ROUND" and not rule.zero
-        if exponent is not None and plain:
-            found = format_of_codes(shape, *rule.codes, exponent)
-            if found is not None:
-                return found
+    rule, step = node.rule, _direct_step(raw.chain, node)
+    if step is not None:
+        found = format_of_codes(shape, *rule.codes, log2_exact(step) or 0)
+        if found is not None:
+            return found, step
     low, high = rule.codes
     if high - low > MOST_LEVELS:
         raise UnsupportedError(
             "SL-Q104",
-            f"an input of {high - low + 1} levels that are no power of two apart",
+            f"an input of {high - low + 1} levels, with more than a factor before its quantizer",
             node=node.name,
-            allowed="a power-of-two scale right at the input, or at most 16 levels",
-            fix="quantize the input itself, with a power-of-two scale",
+            allowed="Quant right at the input (ROUND, zero point 0, 8 bits), or at most 16 levels",
+            fix="quantize the input itself, and leave its normalization to the data",
         )
     places = [Fraction(0), *_boundaries(raw.chain, node)]
     signed = any(place <= 0 for place in places[1:])
     largest = max(abs(place) for place in places)
     exponent = _finest(largest or Fraction(1), 127 if signed else 255)
-    return TensorType(shape=shape, signed=signed, exponent=exponent)
+    tensor = TensorType(shape=shape, signed=signed, exponent=exponent)
+    return tensor, Fraction(2) ** exponent
+
+
+def _direct_step(chain: Chain, node: fg.Staircase) -> Fraction | None:
+    """Return what a code of the quantizer is worth at the input, if it is a rounded multiple."""
+    rule, (gain, *others) = node.rule, chain.gain
+    plain = isinstance(rule, Uniform) and rule.rounding == "ROUND" and not rule.zero
+    unbounded = set(chain.low) == {-inf} and set(chain.high) == {inf}
+    if not plain or gain <= 0 or set(others) - {gain} or any(chain.offset) or not unbounded:
+        return None
+    return rule.step / gain if isinstance(rule, Uniform) else None
 
 
 def _boundaries(chain: Chain, node: fg.Staircase) -> Iterator[Fraction]:

@@ -63,6 +63,10 @@ class Chain:
             high=tuple(high for _, high in bounds),
         )
 
+    def behind(self, scale: Fraction) -> "Chain":
+        """Return the chain of something that has to be multiplied first."""
+        return replace(self, gain=tuple(gain * scale for gain in self.gain))
+
     def clip(self, low: float, high: float) -> "Chain":
         """Return the chain with a clamp behind it."""
         bounds = [v if v in (inf, -inf) else Fraction(v) for v in (low, high)]

@@ -85,13 +85,21 @@ def multi_threshold(context: Context, call: Call) -> None:
     values = context.constant(call.input(1))
     if values is None or values.ndim != 2 or not np.isfinite(values).all():
         raise UnsupportedError(
-            "SL-Q107", "thresholds that are not a constant, finite matrix", node=call.name
+            "SL-Q107",
+            "thresholds that are not a constant, finite matrix",
+            node=call.name,
+            allowed="a row for each channel, or one for all",
         )
     shape = context.shape(call.input(0))
     layout = call.get("data_layout", "") or "NCHW"
     axis = len(shape) - 1 if layout.endswith("C") else 1
     if len(shape) <= axis or len(values) not in (1, shape[axis]):
-        raise ModelError("SL-Q107", f"thresholds {values.shape} on input {shape}", node=call.name)
+        raise ModelError(
+            "SL-Q107",
+            f"thresholds {values.shape} on input {shape}",
+            node=call.name,
+            allowed="a row for each channel, or one for all",
+        )
     scale = Fraction(float(call.get("out_scale", 1.0)))
     bias = Fraction(float(call.get("out_bias", 0.0)))
     if scale <= 0:
@@ -190,7 +198,10 @@ def _scalar(context: Context, call: Call, index: int, what: str) -> float:
     values = context.constant(call.input(index))
     if values is None or not values.size or not np.isfinite(values).all():
         raise UnsupportedError(
-            "SL-Q104", f"its {what} is not a constant, finite number", node=call.name
+            "SL-Q104",
+            f"its {what} is not a constant, finite number",
+            node=call.name,
+            fix="export the model with constant quantizers",
         )
     if (values != values.reshape(-1)[0]).any():
         raise UnsupportedError(

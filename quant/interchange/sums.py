@@ -35,6 +35,18 @@ class Made:
         self.tensors[node.output] = tensor
         return node.output
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a tensor another name."""
+        self.tensors[new] = self.tensors.pop(old)
+        self.nodes = [
+            replace(
+                node,
+                inputs=tuple(new if name == old else name for name in node.inputs),
+                output=new if node.output == old else node.output,
+            )
+            for node in self.nodes
+        ]
+
 
 def keep(
     low: int, high: int, shift: int = 0, rounding: Rounding = Rounding.HALF_EVEN

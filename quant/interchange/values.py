@@ -7,7 +7,6 @@ from fractions import Fraction
 from ..errors import UnsupportedError
 from ..float_graph import FloatGraph
 from ..graph import Conv, TensorType
-from .closing import log2_exact
 from .inputs import Raw, format_of_codes, raw_input
 from .open_layer import Chain, OpenLayer, identity_layer, reach
 from .reals import real_values
@@ -47,6 +46,7 @@ class Values:
 
     def __init__(self, graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> None:
         self.graph, self.fallback = graph, fallback
+        self.edges = dict(graph.edges)
         self.made = Made()
         self.names: set[str] = set()
         self.states: dict[str, State] = {
@@ -77,17 +77,28 @@ class Values:
         conv = identity_layer(node, source.name, tensor)
         return self.open(conv, Chain.linear([source.scale] * tensor.shape[0]))
 
+    def enter(self, name: str, tensor: TensorType, step: Fraction) -> Coded:
+        """Return an input as codes; those that it has already, if it has."""
+        state = self.states[name]
+        if isinstance(state, Coded):
+            return state
+        self.made.tensors[name] = tensor
+        self._at_edge(name, step / Fraction(2) ** tensor.exponent)
+        self.states[name] = found = Coded(name, step)
+        return found
+
+    def _at_edge(self, name: str, factor: Fraction) -> None:
+        """Note that the codes of an input or output are worth more than their format says."""
+        if factor != 1:
+            self.edges[name] = replace(self.edges[name], scale=float(factor))
+
     def coded(self, name: str, node: str) -> Coded:
         """Return a tensor as codes."""
         state = self.states[name]
         if isinstance(state, Raw) and state.chain.is_identity:
-            if state.name not in self.made.tensors:
-                signed, exponent = self.fallback(state.name)
-                self.made.tensors[state.name] = TensorType(
-                    shape=self.shape(name), signed=signed, exponent=exponent
-                )
-            scale = Fraction(2) ** self.made.tensors[state.name].exponent
-            state = self.states[name] = Coded(state.name, scale)
+            signed, exponent = self.fallback(state.name)
+            tensor = TensorType(shape=self.shape(name), signed=signed, exponent=exponent)
+            state = self.enter(state.name, tensor, Fraction(2) ** exponent)
         if isinstance(state, Coded):
             return state
         raise UnsupportedError(
@@ -110,9 +121,9 @@ class Values:
             return target
         if isinstance(state, Coded):
             tensor = self.made.tensors[state.name]
-            if log2_exact(state.scale) is not None and not output:
-                return state.name
             scale = state.scale / Fraction(2) ** tensor.exponent
+            if scale == 1:
+                return state.name
             names, chain = [state.name], Chain.linear([scale] * tensor.shape[0])
             conv = None
         else:
@@ -172,14 +183,27 @@ class Values:
         form = keep(tensor.low, tensor.high)
         return self.made.emit(replace(conv, output=output, requantize=form), tensor)
 
+    def _named(self, state: Coded, name: str, tensor: TensorType) -> None:
+        """Give a tensor an output's name; one that has a public name already is copied."""
+        if state.name in (*self.graph.inputs, *self.graph.outputs):
+            self.copy(state, name, tensor)
+            return
+        self.made.rename(state.name, name)
+        for other, known in self.states.items():
+            if isinstance(known, Coded) and known.name == state.name:
+                self.states[other] = Coded(name, known.scale)
+
     def finish(self, name: str) -> None:
         """Make an output."""
         state = self.states[name]
-        plain = isinstance(state, Coded) and log2_exact(state.scale) is not None
-        if isinstance(state, Coded) and plain:
+        if isinstance(state, Raw):
+            state = self.coded(name, name)
+        if isinstance(state, Coded):
+            tensor = self.made.tensors[state.name]
             if state.name != name:
-                self.copy(state, name, self.made.tensors[state.name])
-        elif not isinstance(state, Real):
+                self._named(state, name, tensor)
+            self._at_edge(name, state.scale / Fraction(2) ** tensor.exponent)
+        elif isinstance(state, OpenLayer):
             self.real(name, name, output=name)
         elif state.name != name:
             shape = self.shape(name)

@@ -54,7 +54,7 @@ def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> Quan
         outputs=graph.outputs,
         tensors=inputs | values.made.tensors,
         nodes=tuple(values.made.nodes),
-        edges=dict(graph.edges),
+        edges=values.edges,
     )
 
 
@@ -124,6 +124,11 @@ class _Walk:
         return self.values.open(conv, Chain.linear([source.scale / size] * tensor.shape[0]))
 
     def _affine(self, node: fg.Affine) -> State:
+        state = self.values.states[node.inputs[0]]
+        factor = Fraction(float(node.scale.flat[0]))
+        alike = factor > 0 and bool((node.scale == node.scale.flat[0]).all())
+        if isinstance(state, Coded) and alike and not node.shift.any():
+            return Coded(state.name, state.scale * factor)  # the same codes, worth more
         return self._then(node, lambda chain: chain.affine(node.scale, node.shift))
 
     def _clip(self, node: fg.Clip) -> State:
@@ -150,6 +155,8 @@ class _Walk:
         state = self.values.states[node.inputs[0]]
         if isinstance(state, Raw):
             state = self._entered(state, node)
+            if isinstance(state, Coded):
+                return state
         if isinstance(state, Coded) and self._holds(state, node):
             return state
         layer = (
@@ -159,14 +166,15 @@ class _Walk:
 
     def _entered(self, raw: Raw, node: fg.Staircase) -> Coded | OpenLayer:
         """Return an input as codes, with what lies between it and its quantizer."""
-        known = self.made.tensors.setdefault(
-            raw.name, input_codes(raw, node, self.values.shape(raw.name))
-        )
-        scale = Fraction(2) ** known.exponent
-        self.values.states[raw.name] = Coded(raw.name, scale)
-        if raw.chain.is_identity:
-            return Coded(raw.name, scale)
-        chain = replace(raw.chain, gain=tuple(gain * scale for gain in raw.chain.gain))
+        codes, step = input_codes(raw, node, self.values.shape(raw.name))
+        source = self.values.enter(raw.name, codes, step)
+        gains = {gain * source.scale for gain in raw.chain.gain}
+        rule = node.rule
+        same = isinstance(rule, Uniform) and gains == {rule.step}
+        if same and source.scale == step and rule.codes == (codes.low, codes.high):
+            return Coded(raw.name, node.scale)
+        chain = raw.chain.behind(source.scale)
+        known = self.made.tensors[raw.name]
         return self.values.open(identity_layer(node.name, raw.name, known), chain)
 
     def _holds(self, source: Coded, node: fg.Staircase) -> bool:
@@ -181,8 +189,7 @@ class _Walk:
         rule, exponent = node.rule, log2_exact(node.scale)
         if isinstance(rule, Uniform) and rule.high - rule.low > 255:
             rule = replace(rule, low=max(rule.low, 0 if _least(layer) >= 0 else rule.low))
-        inner = exponent is None and node.output in self.values.graph.outputs
-        output = f"{node.output}/codes" if inner else node.output
+        output = node.output
         shape = self.values.shape(layer.pool.inputs[0] if layer.pool else node.output)
         tensor = format_of_codes(shape, *rule.codes, exponent or 0)
         if rule.codes == (-(1 << 15), (1 << 15) - 1) and self._only_added(node.output):

@@ -164,3 +164,17 @@ def test_outputs_without_quantizer_are_exact_sums(width):
     compare(net.model(x), extremes.astype(np.float32))
     (last,) = (node.op for node in graph.nodes if isinstance(node, Host))
     assert last == ("Conv" if width == 3000 else "Mul")
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("scale", [0.25, 0.3])
+def test_factors_at_inputs_and_outputs(factor, scale):
+    net = QonnxNet([1, 5])
+    x = net.quant(net.node("Mul", "x", net.scalar(factor)), scale, 6)
+    x = net.quant(net.node("Mul", net.dense(x, 4, 5, 3), net.scalar(2)), 0.5, 4)
+    last = net.node("Mul", x, net.scalar(0.75 * factor))
+    values = np.random.default_rng(7).normal(0, 4, (50, 5)).astype(np.float32)
+    graph = compare(net.model(last), values)
+    assert graph.edges[last].scale == 0.75 * factor
+    assert not any(isinstance(node, Host) for node in graph.nodes)
+    assert len(graph.nodes) == 1

@@ -127,10 +127,12 @@ class OpenLayer:
 
 
 def reach(conv: Conv, source: TensorType) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the smallest and the largest sum that a layer without bias can make, per channel."""
+    """Return the smallest and the largest sum that a layer without bias can make, per channel.
+
+    Padding is zero, which is a code as well.
+    """
     weight = conv.weight.astype(np.int64).reshape(len(conv.weight), -1)
     products = [weight * source.low, weight * source.high]
-    products += [np.zeros_like(weight)] if any(conv.padding) else []
     return np.minimum.reduce(products).sum(axis=1), np.maximum.reduce(products).sum(axis=1)
 
 

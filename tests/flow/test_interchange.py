@@ -55,7 +55,7 @@ def test_files_of_binary_perceptrons(shiftloom, tmp_path):
     rng = np.random.default_rng(1)
     source, network = tmp_path / "bits.npz", tmp_path / "bits.q.onnx"
     arrays = {}
-    for index, (outputs, inputs) in enumerate(((16, 784), (24, 16), (12, 24))):
+    for index, (outputs, inputs) in enumerate(((16, 800), (24, 16), (12, 24))):
         arrays[f"weight{index}"] = rng.integers(0, 256, (outputs, inputs // 8), dtype=np.uint8)
         arrays[f"shape{index}"] = np.array([outputs, inputs])
         arrays[f"threshold{index}"] = rng.integers(inputs // 2 - 3, inputs // 2 + 3, outputs)
@@ -63,6 +63,7 @@ def test_files_of_binary_perceptrons(shiftloom, tmp_path):
     assert shiftloom("quantize", source, "-o", network)[0] == 0
     images = rng.integers(0, 256, (20, 28, 28))
     bits = (images.reshape(20, -1) > 127).astype(np.int64)
+    bits = np.pad(bits, ((0, 0), (0, 16)))
     for index in range(3):
         weight = np.unpackbits(arrays[f"weight{index}"], axis=1).astype(np.int64)
         count = (bits[:, None, :] == weight[None]).sum(axis=2)

@@ -119,7 +119,8 @@ def test_average_pools_that_drop_bits(version):
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-def test_thresholds_per_channel_that_are_floats(layout):
+@pytest.mark.parametrize(("scale", "bias", "low"), [(0.5, -1.0, -2), (1.0, -0.5, -1)])
+def test_thresholds_per_channel_that_are_floats(layout, scale, bias, low):
     net = QonnxNet([1, 3, 4, 4])
     x = net.quant("x", 0.5, 5)
     x = net.quantized_conv(x, (5, 3, 3, 3), 3, 0.21)
@@ -131,8 +132,8 @@ def test_thresholds_per_channel_that_are_floats(layout):
         "MultiThreshold",
         x,
         bank,
-        out_scale=0.5,
-        out_bias=-1.0,
+        out_scale=scale,
+        out_bias=bias,
         data_layout=layout,
         out_dtype="INT4",
     )
@@ -140,7 +141,7 @@ def test_thresholds_per_channel_that_are_floats(layout):
         x = net.node("Transpose", x, perm=[0, 3, 1, 2])
     x = net.bipolar(net.dense(net.node("Flatten", x), 4, 20, 1, 1.0))  # a sum may be a tie
     graph = compare(net.model(x), grid((10, 3, 4, 4), -1, -16, 15))
-    assert next(n for n in graph.nodes if isinstance(n, Conv)).thresholds.low == -2
+    assert next(n for n in graph.nodes if isinstance(n, Conv)).thresholds.low == low
 
 
 def test_thresholds_are_the_next_integer_of_the_sums():
@@ -178,3 +179,51 @@ def test_factors_at_inputs_and_outputs(factor, scale):
     assert graph.edges[last].scale == 0.75 * factor
     assert not any(isinstance(node, Host) for node in graph.nodes)
     assert len(graph.nodes) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_factors_of_both_signs_behind_a_clamp_of_unsigned_sums(seed):
+    net = QonnxNet([1, 6], seed=seed)
+    x = net.quant("x", 1.0, 4, signed=0)
+    x = net.node("Relu", net.batch_norm(net.dense(x, 12, 6, 3, 0.5), 12))
+    x = net.quant(net.batch_norm(x, 12), 0.4, 4)
+    compare(net.model(x), grid((60, 6), 0, 0, 15))
+    net = QonnxNet([1, 6], seed=seed)
+    weight = net.constant(net.rng.integers(0, 8, (6, 5)).astype(np.float32))
+    x = net.node("MatMul", net.quant("x", 1.0, 4, signed=0), weight)
+    x = net.node("Add", net.node("Mul", x, net.scalar(-0.13)), net.scalar(9.7))
+    compare(net.model(net.quant(x, 1.0, 4)), grid((60, 6), 0, 0, 15))
+
+
+def test_biases_that_round_by_themselves():
+    net = QonnxNet([1, 4])
+    bias = net.constant(np.array([0.25, -0.75, 3.75, 2.0, -1.25], np.float32))
+    x = net.node("Add", net.dense(net.quant("x", 1.0, 4), 5, 4, 4, 1.0), bias)
+    graph = compare(net.model(net.quant(x, 1.0, 8)), grid((99, 4), 0, -8, 7))
+    assert graph.nodes[0].bias.tolist() == [0, -1, 4, 2, -1]
+
+
+@pytest.mark.parametrize("zero", [-4, 2, 3])
+def test_zero_points_of_activations(zero):
+    net = QonnxNet([1, 4])
+    x = net.dense(net.quant("x", 1.0, 4), 5, 4, 4, 0.5)
+    x = net.quant(x, 2.0, 4 if zero % 2 else 6, zero=zero)  # odd ones turn ties to even around
+    x = net.quant(net.dense(x, 3, 5, 4), 1.3, 4)
+    compare(net.model(x), grid((99, 4), 0, -8, 7))
+
+
+def test_quantizers_that_narrow_codes():
+    net = QonnxNet([1, 4])
+    x = net.quant(net.quant("x", 0.5, 6, narrow=1), 0.5, 4)
+    compare(net.model(net.quant(x, 0.5, 4, narrow=1)), grid((99, 4), -3, -200, 200))
+    net = QonnxNet([1, 4])
+    compare(net.model(net.quant("x", 0.3, 4, narrow=1)), grid((99, 4), -3, -200, 200))
+
+
+def test_bipolar_weights_of_zero_are_positive():
+    net = QonnxNet([1, 3])
+    values = np.array([[0, -0.0], [-1, 0], [2, -3]], np.float32)
+    weight = net.bipolar(net.constant(values), 0.7)
+    x = net.node("Add", net.node("MatMul", net.quant("x", 1.0, 3), weight), net.scalar(0.3))
+    graph = compare(net.model(net.bipolar(x)), grid((9, 3), 0, -4, 3))
+    assert graph.nodes[0].weight.reshape(2, 3).tolist() == [[1, -1, 1], [1, 1, -1]]

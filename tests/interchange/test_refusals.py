@@ -169,3 +169,15 @@ def test_an_input_without_quantizer_takes_its_step_from_samples():
     assert isinstance(graph.nodes[0], Conv)
     with pytest.raises(ModelError, match="SL-Q111"):
         quantize_model(model, np.full((3, 6), np.nan, np.float32))
+
+
+def test_odd_zero_points_of_many_levels():
+    net, x = dense_net(scale=0.25)
+    assert "zero point 3" in refusal(net.model(net.quant(x, 4.0, 7, zero=3)), "SL-Q104")
+
+
+def test_negative_factors_behind_a_pool():
+    net = QonnxNet([1, 3, 4, 4])
+    x = net.quantized_conv(net.quant("x", 1.0, 4), (8, 3, 1, 1), 3)
+    x = net.batch_norm(net.node("MaxPool", x, kernel_shape=[2, 2]), 8)
+    assert "before the pool" in refusal(net.model(net.quant(x, 0.3, 3)), "SL-Q109")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import float_graph as fg
-from ..errors import UnsupportedError
+from ..errors import ModelError, UnsupportedError
 from ..float_graph import FloatGraph, FloatNode
 from ..graph import Conv, Host, QuantGraph, TensorType
 from ..host_models import host_model
@@ -42,7 +42,12 @@ def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> Quan
     values = Values(graph, fallback)
     steps = _Walk(values)
     for node in graph.nodes:
-        steps.step(node)
+        try:
+            steps.step(node)
+        except ArithmeticError as error:  # a factor that overflowed has no fraction
+            raise ModelError(
+                "SL-Q106", str(error), node=node.name, allowed="finite factors and terms"
+            ) from None
     for name in graph.outputs:
         values.finish(name)
     for name in graph.inputs:

@@ -181,3 +181,10 @@ def test_negative_factors_behind_a_pool():
     x = net.quantized_conv(net.quant("x", 1.0, 4), (8, 3, 1, 1), 3)
     x = net.batch_norm(net.node("MaxPool", x, kernel_shape=[2, 2]), 8)
     assert "before the pool" in refusal(net.model(net.quant(x, 0.3, 3)), "SL-Q109")
+
+
+def test_factors_that_overflow():
+    net, x = dense_net()
+    last = net.quant(net.node("Div", x, net.scalar(1e-40)), 0.3, 4)
+    with np.errstate(all="ignore"):
+        refusal(net.model(last), "SL-Q106")

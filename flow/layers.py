@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from ..isa.config import Config
 from ..isa.instructions import Engine, engine_of, is_work
 from ..isa.program import Layer, Program, Segment
+from ..sim.listing import short_name
 from ..sim.result import Run
 
 __all__ = ["LayerTime", "Times", "layer_times", "short_name"]
-
-#: Longest layer name in tables.
-_LONGEST = 36
 
 Labels = NDArray[np.int32]
 
@@ -68,12 +66,6 @@ class Times:
     cycles: int
     array_utilization: float
     multiplier_utilization: float
-
-
-def short_name(name: str) -> str:
-    """Return a layer's name for tables: converters join names with semicolons, without end."""
-    first = name.partition(";")[0]
-    return first if len(first) <= _LONGEST else "…" + first[1 - _LONGEST :]
 
 
 def layer_times(program: Program, runs: Sequence[Run]) -> Times:

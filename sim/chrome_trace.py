@@ -10,6 +10,7 @@ from typing import Any
 
 from ..isa.instructions import ENGINES, Engine
 from ..isa.program import Program
+from .cycle.engine import CycleRun
 from .listing import short_name
 from .result import Run
 from .timeline import Track, describe_wait, tracks_of
@@ -18,7 +19,8 @@ __all__ = ["chrome_trace"]
 
 Event = dict[str, Any]
 
-_PROCESS = 1
+#: Numbers of the process, and of the thread for FETCH; engines have theirs and one.
+_PROCESS, _FETCH = 1, len(ENGINES) + 1
 
 
 def chrome_trace(program: Program, runs: Sequence[Run]) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def chrome_trace(program: Program, runs: Sequence[Run]) -> dict[str, Any]:
         for engine, track in tracks.items():
             events += _slices(program, engine, track, origin)
             events += _arrows(engine, track, places, origin)
+        if isinstance(run, CycleRun):
+            events += _fetches(run, origin)
         origin += run.cycles or 0
     facts = {
         "program": program.name,
@@ -64,10 +68,11 @@ def _names(program: Program) -> Iterator[Event]:
     """Name the process, and a thread for each engine."""
     title = f"{program.name} on {program.config.name}"
     yield {"ph": "M", "name": "process_name", "pid": _PROCESS, "args": {"name": title}}
-    for engine in ENGINES:
-        thread = {"ph": "M", "pid": _PROCESS, "tid": engine + 1}
-        yield {**thread, "name": "thread_name", "args": {"name": engine.name.lower()}}
-        yield {**thread, "name": "thread_sort_index", "args": {"sort_index": engine + 1}}
+    names = {_FETCH: "fetch", **{engine + 1: engine.name.lower() for engine in ENGINES}}
+    for order, (number, name) in enumerate(names.items()):
+        thread = {"ph": "M", "pid": _PROCESS, "tid": number}
+        yield {**thread, "name": "thread_name", "args": {"name": name}}
+        yield {**thread, "name": "thread_sort_index", "args": {"sort_index": order}}
 
 
 def _slices(program: Program, engine: Engine, track: Track, origin: int) -> Iterator[Event]:
@@ -78,7 +83,8 @@ def _slices(program: Program, engine: Engine, track: Track, origin: int) -> Iter
         args = {"instruction": index, "layer": name}
         args |= {"entered": int(track.start[n]), "completed": done}
         if reason := describe_wait(int(track.wait[n]), int(track.blocker[n])):
-            args["waited for"] = reason
+            args |= {"waited for": reason, "cycles waited": int(track.waited[n])}
+            args |= {"cycles stalled": int(track.stalled[n])}
         yield {
             "ph": "X",
             "name": f"{short_name(name)} #{index}",
@@ -89,6 +95,14 @@ def _slices(program: Program, engine: Engine, track: Track, origin: int) -> Iter
             "dur": done - front,
             "args": args,
         }
+
+
+def _fetches(run: CycleRun, origin: int) -> Iterator[Event]:
+    """Return the bursts of instructions, while memory sends them."""
+    thread = {"ph": "X", "name": "instructions", "cat": "fetch", "pid": _PROCESS, "tid": _FETCH}
+    for end, beats in run.fetches.tolist():
+        takes = (beats - 1) * run.memory.interval + 1
+        yield {**thread, "ts": origin + end + 1 - takes, "dur": takes, "args": {"beats": beats}}
 
 
 def _arrows(

@@ -19,8 +19,13 @@ Ints = NDArray[np.int64]
 
 #: In words, of what work waited for that was no other work.
 _REASONS: Mapping[Wait, str] = {
-    Wait.ENGINE: "its own engine, which was not free",
-    Wait.INSTRUCTION: "its instruction",
+    Wait.ENGINE: "its own engine",
+    Wait.FETCH: "its instruction to come from memory",
+    Wait.SETTINGS: "settings before it",
+    Wait.LOAD_QUEUE: "the queue of LOAD, which was full",
+    Wait.MAC_QUEUE: "the queue of MAC, which was full",
+    Wait.VECTOR_QUEUE: "the queue of VECTOR, which was full",
+    Wait.STORE_QUEUE: "the queue of STORE, which was full",
 }
 
 
@@ -43,6 +48,9 @@ class Track:
         What it waited for last, as :class:`~.cycle.engine_queue.Wait`; -1 if not known.
     blocker : int64 array
         The instruction whose completion that was, or -1.
+    waited, stalled : int64 array
+        How much earlier it would have started without that; how long it stood still inside its
+        engine. 0 where that is not known.
     """
 
     instruction: Ints
@@ -52,6 +60,8 @@ class Track:
     done: Ints
     wait: Ints
     blocker: Ints
+    waited: Ints
+    stalled: Ints
 
 
 def tracks_of(program: Program, segment: Segment, run: Run) -> Mapping[Engine, Track]:
@@ -78,9 +88,9 @@ def tracks_of(program: Program, segment: Segment, run: Run) -> Mapping[Engine, T
     for engine in ENGINES:
         start, done = run.starts[engine], run.dones[engine]
         place = places[engine][: len(start)]
-        wait = np.full(len(start), -1)
+        wait, waited, stalled = np.full(len(start), -1), *np.zeros((2, len(start)), np.int64)
         if isinstance(run, CycleRun):
-            wait = run.waits[engine].astype(np.int64)
+            wait, waited, stalled = run.waits[engine], run.waited[engine], run.stalls[engine]
         blocker = _blockers(listing, place, wait, places)
         tracks[engine] = Track(
             instruction=segment.first + place,
@@ -90,6 +100,8 @@ def tracks_of(program: Program, segment: Segment, run: Run) -> Mapping[Engine, T
             done=done,
             wait=wait,
             blocker=np.where(blocker < 0, -1, segment.first + blocker),
+            waited=waited,
+            stalled=stalled,
         )
     return tracks
 

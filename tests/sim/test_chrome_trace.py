@@ -23,7 +23,7 @@ def traced(program):
 def test_every_piece_of_work_is_a_slice(config, seed):
     program = random_program(config, seed)
     run, trace = traced(program)
-    slices = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    slices = [e for e in trace["traceEvents"] if e["ph"] == "X" and e["cat"] != "fetch"]
     for engine in ENGINES:
         own = [event for event in slices if event["tid"] == engine + 1]
         assert [event["args"]["entered"] for event in own] == run.starts[engine].tolist()
@@ -44,7 +44,7 @@ def test_slices_of_a_track_do_not_overlap(seed):
             assert event["ts"] >= ends.get(event["tid"], 0)
             assert event["dur"] >= 0
             ends[event["tid"]] = event["ts"] + event["dur"]
-    assert len(ends) == len(ENGINES)
+    assert len(ends) == len(ENGINES) + 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -71,16 +71,20 @@ def test_names_and_segments():
     run = run_segment(program, first_segment(program))
     twice = dataclasses.replace(program, steps=program.steps * 2)
     trace = chrome_trace(twice, [run, run])
-    slices = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    slices = [e for e in trace["traceEvents"] if e["ph"] == "X" and e["cat"] != "fetch"]
     half = len(slices) // 2
     assert [e["ts"] + run.cycles for e in slices[:half]] == [e["ts"] for e in slices[half:]]
     assert trace["otherData"]["cycles"] == 2 * run.cycles
     names = {e["name"] for e in slices if e["cat"] == "vector"}
     assert names == {"first #5", "second #7"}
     threads = [e["args"]["name"] for e in trace["traceEvents"] if e["name"] == "thread_name"]
-    assert threads == ["load", "mac", "vector", "store"]
+    assert threads == ["fetch", "load", "mac", "vector", "store"]
     vector = next(e for e in slices if e["cat"] == "vector")
     assert vector["args"]["waited for"] == "LOAD of instruction 2 to complete"
+    assert vector["args"]["cycles waited"] == run.waited[Engine.VECTOR][0]
+    fetches = [e for e in trace["traceEvents"] if e["ph"] == "X" and e["cat"] == "fetch"]
+    assert sum(e["args"]["beats"] for e in fetches) == 2 * run.counters["FETCH_BEATS"]
+    assert all(e["dur"] == e["args"]["beats"] for e in fetches)
 
 
 def test_engines_without_reasons_and_without_time():

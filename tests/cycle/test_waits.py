@@ -1,5 +1,6 @@
 """What the cycle engine says that work waited for is what made it wait."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -113,6 +114,16 @@ def test_stalls_of_load_are_what_banks_cost():
     assert times[0] == times[1] + stalls[0]
 
 
+def test_stalls_of_words_that_come_in_parts():
+    narrow = replace(TINY, columns=8, bus_bytes=4)
+    stalls = []
+    for vector in (taps(), ()):
+        loads = [work(Opcode.LOAD, words=200, runs=2, memory_pitch=1024, pitch=200)] * 2
+        program = as_program(narrow, [config_instruction(narrow), *vector, *loads, END])
+        stalls.append(run(program).stalls[Engine.LOAD].sum())
+    assert stalls[0] > 0 == stalls[1]
+
+
 def test_stalls_of_store_are_what_banks_cost():
     store = work(Opcode.STORE, words=600, runs=1, region=2)
     alone = run(as_program(TINY, [BEGIN, store, END]))
@@ -135,9 +146,11 @@ def test_full_queues_are_named():
     assert waits_of(Engine.STORE, store) == [Wait.FETCH]
     assert waits_of(Engine.STORE, long, *loads, store) == [Wait.LOAD_QUEUE]
     assert waits_of(Engine.STORE, long, *loads[:5], store) == [Wait.FETCH]
-    settings = [work(Opcode.VECTOR_REQUANTIZE)] * 3
-    found = waits_of(Engine.VECTOR, *taps()[:3], *settings, *[work(Opcode.VECTOR, rows=1)])
-    assert found == [Wait.FETCH, Wait.ENGINE]
+    # More settings than are fetched ahead: the store comes late from memory, because of the queue.
+    settings = [work(Opcode.VECTOR_REQUANTIZE)] * 30
+    found = waits_of(Engine.STORE, long, *loads, *settings, store, latency=200)
+    assert found == [Wait.LOAD_QUEUE]
+    assert waits_of(Engine.STORE, long, *settings, store, latency=200) == [Wait.FETCH]
 
 
 def test_settings_are_named():

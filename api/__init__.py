@@ -1,7 +1,7 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
-The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate`` and ``check``. They
-are loaded when they are used first, so that importing the package takes no time.
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``generate`` and
+``check``. They are loaded when they are used first, so that importing the package takes no time.
 """
 
 from importlib import import_module, metadata
@@ -15,6 +15,7 @@ __all__ = [
     "generate",
     "load_config",
     "quantize",
+    "report",
     "simulate",
     "verify",
 ]
@@ -26,6 +27,7 @@ _HOMES = {
     "generate": "flow.generate",
     "load_config": "isa.config",
     "quantize": "flow.quantize",
+    "report": "flow.report",
     "simulate": "flow.simulate",
     "verify": "flow.verify",
 }

@@ -2,8 +2,9 @@
 
 from .asking_commands import check, doctor, info, simulate, verify
 from .making_commands import compile, demo, generate, quantize
+from .measuring_commands import report
 
 __all__ = ["COMMANDS"]
 
 #: In the order that a newcomer meets them.
-COMMANDS = (demo, check, quantize, compile, simulate, verify, generate, info, doctor)
+COMMANDS = (demo, check, quantize, compile, simulate, verify, report, generate, info, doctor)

@@ -22,8 +22,8 @@ from .execute import Execution, Runner, execute
 from .layers import Times, layer_times
 from .networks import Source, open_program
 from .progress import Progress, silent
-from .report import write_report
 from .simulate import encode_inputs
+from .verify_report import write_report
 
 __all__ = ["Verification", "verify"]
 

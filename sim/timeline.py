@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..isa.instructions import ENGINES, Engine, Opcode
+from ..isa.config import INSTRUCTION_BYTES
+from ..isa.instructions import ENGINES, Engine, Opcode, decode
 from ..isa.program import Program, Segment
 from .cycle.engine import CycleRun
 from .cycle.engine_queue import Wait
-from .cycle.listing import Listing, list_segment
 from .result import Run
 
 __all__ = ["Track", "describe_wait", "tracks_of"]
@@ -79,41 +79,58 @@ def tracks_of(program: Program, segment: Segment, run: Run) -> Mapping[Engine, T
     ValueError
         The run does not know time.
     """
-    if run.starts is None or run.dones is None:
+    if run.cycles is None or run.starts is None or run.dones is None:
         raise ValueError(f"the {run.engine} engine does not know time")
-    listing = list_segment(program, segment)
-    opcodes = np.array([opcode for opcode, _ in listing])
-    places = {e: np.flatnonzero(opcodes == Opcode[e.name]) for e in ENGINES}
+    places = {e: _places(program, segment, e) for e in run.starts}
     tracks = {}
-    for engine in ENGINES:
+    for engine, own in places.items():
         start, done = run.starts[engine], run.dones[engine]
-        place = places[engine][: len(start)]
-        wait, waited, stalled = np.full(len(start), -1), *np.zeros((2, len(start)), np.int64)
+        place, nothing = own[: len(start)], np.zeros(len(start), np.int64)
+        waits = {"wait": nothing - 1, "blocker": nothing - 1, "waited": nothing, "stalled": nothing}
         if isinstance(run, CycleRun):
-            wait, waited, stalled = run.waits[engine], run.waited[engine], run.stalls[engine]
-        blocker = _blockers(listing, place, wait, places)
+            waits = _waits(program, segment, run, engine, places)
         tracks[engine] = Track(
             instruction=segment.first + place,
             layer=program.layer_of[segment.first + place].astype(np.int64),
             start=start,
             front=np.maximum(start, np.concatenate(([0], done[:-1]))[: len(start)]),
             done=done,
-            wait=wait,
-            blocker=np.where(blocker < 0, -1, segment.first + blocker),
-            waited=waited,
-            stalled=stalled,
+            **waits,
         )
     return tracks
 
 
-def _blockers(listing: Listing, place: Ints, wait: Ints, places: Mapping[Engine, Ints]) -> Ints:
-    """Return the place in the listing of the work that each piece waited for last, or -1."""
-    blockers = np.full(len(place), -1)
-    for engine in ENGINES:
-        own = np.flatnonzero(wait == engine)
-        counts = [listing[place[n]][1][f"wait_{engine.name.lower()}"] for n in own]
-        blockers[own] = places[engine][np.array(counts, np.int64) - 1]
-    return blockers
+def _opcodes(program: Program, segment: Segment) -> NDArray[np.uint8]:
+    """Return a segment's opcodes up to END."""
+    size = INSTRUCTION_BYTES
+    code = program.code[segment.first * size : (segment.first + segment.count) * size]
+    opcodes = np.frombuffer(code, np.uint8)[::size]
+    return opcodes[: int(np.argmax(np.append(opcodes, Opcode.END) == Opcode.END))]
+
+
+def _places(program: Program, segment: Segment, engine: Engine) -> Ints:
+    """Return where in a segment an engine's work stands."""
+    return np.flatnonzero(_opcodes(program, segment) == Opcode[engine.name])
+
+
+def _waits(
+    program: Program, segment: Segment, run: CycleRun, engine: Engine, places: Mapping[Engine, Ints]
+) -> dict[str, Ints]:
+    """Return what an engine's work waited for, by the names of a track's columns."""
+    wait, size = run.waits[engine], INSTRUCTION_BYTES
+    blocker = np.full(len(wait), -1)
+    for other in ENGINES:
+        name = f"wait_{other.name.lower()}"
+        for n in np.flatnonzero(wait == other):
+            start = int(segment.first + places[engine][n]) * size
+            count = decode(program.code[start : start + size])[name]
+            blocker[n] = segment.first + places[other][count - 1]
+    return {
+        "wait": wait,
+        "blocker": blocker,
+        "waited": run.waited[engine],
+        "stalled": run.stalls[engine],
+    }
 
 
 def describe_wait(wait: int, blocker: int) -> str:

@@ -1,7 +1,8 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
-The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``generate`` and
-``check``. They are loaded when they are used first, so that importing the package takes no time.
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``explore``,
+``generate`` and ``check``. They are loaded when they are used first, so that importing the package
+takes no time.
 """
 
 from importlib import import_module, metadata
@@ -12,6 +13,7 @@ __all__ = [
     "__version__",
     "check",
     "compile",
+    "explore",
     "generate",
     "load_config",
     "quantize",
@@ -24,6 +26,7 @@ _HOMES = {
     "Config": "isa.config",
     "check": "flow.check",
     "compile": "flow.compile",
+    "explore": "flow.explore",
     "generate": "flow.generate",
     "load_config": "isa.config",
     "quantize": "flow.quantize",

@@ -2,9 +2,21 @@
 
 from .asking_commands import check, doctor, info, simulate, verify
 from .making_commands import compile, demo, generate, quantize
-from .measuring_commands import report
+from .measuring_commands import explore, report
 
 __all__ = ["COMMANDS"]
 
 #: In the order that a newcomer meets them.
-COMMANDS = (demo, check, quantize, compile, simulate, verify, report, generate, info, doctor)
+COMMANDS = (
+    demo,
+    check,
+    quantize,
+    compile,
+    simulate,
+    verify,
+    report,
+    explore,
+    generate,
+    info,
+    doctor,
+)

@@ -8,11 +8,14 @@ from rich.text import Text
 
 from .check import Finding
 from .doctor import Item
+from .explore import Exploration
+from .explore_files import candidate_row, columns_of
 from .layers import Times, short_name
 from .report import Report
 from .report_columns import COLUMNS, plain_row
 
 __all__ = [
+    "candidates_table",
     "facts_table",
     "findings_table",
     "items_table",
@@ -76,6 +79,18 @@ def usage_table(found: Report, title: str) -> Table:
     rest, total = (plain_row(usage, columns) for usage in (found.rest, found.total))
     table.add_row(*(Text(cell) for cell in rest), end_section=True)
     table.add_row(*(Text(cell) for cell in total), style="bold")
+    return table
+
+
+def candidates_table(found: Exploration) -> Table:
+    """Return configurations, the fastest first."""
+    table = plain_table()
+    for title in columns_of(found):
+        left = title in ("best", "configuration")
+        table.add_column(title, justify="left" if left else "right", overflow="fold")
+    for candidate in found.candidates:
+        cells = (Text(cell) for cell in candidate_row(candidate))
+        table.add_row(*cells, style="bold" if candidate.best else "")
     return table
 
 

@@ -166,7 +166,7 @@ def explore(
 def _named(models: Sequence[QuantGraph | str | Path]) -> dict[str, bytes]:
     """Return networks as bytes by name; files are named as their files are."""
     if not models:
-        raise FlowError("no network: name at least one quantized network")
+        raise FlowError("no network: name quantized networks, before --configs and --sweep")
     named: dict[str, bytes] = {}
     for model in models:
         graph = model if isinstance(model, QuantGraph) else from_onnx(model)

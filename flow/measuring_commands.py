@@ -79,7 +79,7 @@ def explore(
     Parameters
     ----------
     models
-        Quantized networks.
+        Quantized networks; they stand before --configs and --sweep.
     configs
         Accelerators by name or TOML file.
     sweep

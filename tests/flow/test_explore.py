@@ -89,6 +89,13 @@ def test_broken_last_line(files, threads, counted, tmp_path, left):
     assert sorted(path.read_bytes().splitlines()) == sorted(b"".join(lines).splitlines())
 
 
+def test_equal_configurations_are_tried_once(files, threads):
+    found = found_in(files, threads, configs=[TINY, replace(TINY, name="same")])
+    assert [candidate.config.name for candidate in found.candidates] == ["tiny"]
+    with pytest.raises(FlowError, match="two different configurations are named tiny"):
+        found_in(files, threads, configs=[TINY, replace(TINY, vector_taps=1)])
+
+
 def test_last_line_without_its_end_is_kept(tmp_path):
     path = tmp_path / "points.jsonl"
     path.write_text('{"key": "a", "cycles": 1}')
@@ -186,7 +193,7 @@ def test_sweeps():
 
 
 def test_command(files, tmp_path, shiftloom):
-    words = ("explore", files / "model.q.onnx", "--config", "tiny", "--jobs", 2)
+    words = ("explore", files / "model.q.onnx", "--config", "tiny", "--jobs", 1)
     sweep = ("--sweep", "rows=2,4,8", "vector_taps=1,3", "-o", tmp_path)
     status, out, _ = shiftloom(*words, *sweep)
     assert status == 0

@@ -127,6 +127,7 @@ def test_files(found, tmp_path):
     assert "an estimate" in page
 
 
+@pytest.mark.filterwarnings("ignore::shiftloom.flow.errors.MissingExtraWarning")
 def test_pages_survive_any_name(found, tmp_path):
     evil = "a|b</script>\n<script>alert(1)"
     write_report(renamed(found, evil), tmp_path)

@@ -204,8 +204,9 @@ def test_what_is_drawn_is_bounded_by_the_width(page):
     """Thirty thousand instructions of five layers, each less than a pixel wide."""
     page.run(
         "(() => { const row = [...Array(30000).keys()];"
-        "const slices = row.map(n => ({track: 3, number: n, instruction: n, layer: Math.floor(n / 6000),"
-        "front: 10 * n, done: 10 * n + 9, start: 10 * n, wait: 1, waited: 4, blocker: -1}));"
+        "const slices = row.map(n => ({track: 3, number: n, instruction: n,"
+        "layer: Math.floor(n / 6000), front: 10 * n, done: 10 * n + 9, start: 10 * n,"
+        "wait: 1, waited: 4, blocker: -1}));"
         "model.tracks[3].slices = slices; model.cycles = 300000; view.show(0, 300000); })()"
     )
     page.drawn()

@@ -55,6 +55,7 @@ def _configs() -> Iterator[Config]:
     yield replace(square, vector_taps=3)
     yield replace(square, bus_bytes=8)
     yield replace(_BASE, rows=4, columns=8, activation_banks=4)
+    yield replace(_BASE, rows=4, columns=8)
     yield replace(square, rows=8, columns=8)
     yield _BASE
     yield replace(square, activation_banks=4, vector_taps=2)

@@ -27,18 +27,9 @@ _LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}
 
 
 def features(config: Config) -> Floats:
-    """Return what the model is linear in: multipliers, lanes, rows, taps, bus, banks times word."""
-    return np.array(
-        [
-            1,
-            config.macs_per_cycle,
-            config.columns,
-            config.columns * config.vector_taps,
-            config.bus_bytes,
-            config.activation_banks * config.word_bytes,
-        ],
-        float,
-    )
+    """Return what the model is linear in: control, multipliers of the array, lanes, and taps."""
+    lanes, taps = config.columns, config.columns * config.vector_taps
+    return np.array([1, config.macs_per_cycle, lanes, taps], float)
 
 
 @dataclass(frozen=True, eq=False)

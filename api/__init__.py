@@ -1,7 +1,8 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
-The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate``, ``export`` and
-``check``. They are loaded when they are used first, so that importing the package takes no time.
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``explore``,
+``generate``, ``export`` and ``check``. They are loaded when they are used first, so that importing
+the package takes no time.
 """
 
 from importlib import import_module, metadata
@@ -12,10 +13,12 @@ __all__ = [
     "__version__",
     "check",
     "compile",
+    "explore",
     "export",
     "generate",
     "load_config",
     "quantize",
+    "report",
     "simulate",
     "verify",
 ]
@@ -24,10 +27,12 @@ _HOMES = {
     "Config": "isa.config",
     "check": "flow.check",
     "compile": "flow.compile",
+    "explore": "flow.explore",
     "export": "flow.export",
     "generate": "flow.generate",
     "load_config": "isa.config",
     "quantize": "flow.quantize",
+    "report": "flow.report",
     "simulate": "flow.simulate",
     "verify": "flow.verify",
 }

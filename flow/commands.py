@@ -2,8 +2,22 @@
 
 from .asking_commands import check, doctor, info, simulate, verify
 from .making_commands import compile, demo, export, generate, quantize
+from .measuring_commands import explore, report
 
 __all__ = ["COMMANDS"]
 
 #: In the order that a newcomer meets them.
-COMMANDS = (demo, check, quantize, compile, simulate, verify, generate, export, info, doctor)
+COMMANDS = (
+    demo,
+    check,
+    quantize,
+    compile,
+    simulate,
+    verify,
+    report,
+    explore,
+    generate,
+    export,
+    info,
+    doctor,
+)

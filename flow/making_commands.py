@@ -181,6 +181,6 @@ def demo(
     with shown.progress() as progress:
         result = verb(output, config, samples=samples, progress=progress)
     shown.show(result.to_dict(), *result.tables())
-    if result.verification.difference is not None:
-        print_error(f"not equal: {result.verification.difference}")
+    if not result.verification.equal:
+        print_error(result.verification.verdict())
     return YES if result.verification.equal else NO

@@ -1,16 +1,28 @@
 """Results as tables for a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
 
 from .check import Finding
 from .doctor import Item
+from .explore import Exploration
+from .explore_files import candidate_row, columns_of
 from .layers import Times, short_name
+from .report import Report
+from .report_columns import COLUMNS, plain_row
 
-__all__ = ["facts_table", "findings_table", "items_table", "layers_table", "plain_table"]
+__all__ = [
+    "candidates_table",
+    "facts_table",
+    "findings_table",
+    "items_table",
+    "layers_table",
+    "plain_table",
+    "usage_table",
+]
 
 _FATES = {"refused": "red", "host": "yellow", "array": "green", "vector": "green"}
 
@@ -52,6 +64,33 @@ def layers_table(times: Times, title: str) -> Table:
     multipliers = f"{times.multiplier_utilization:.1%}"
     table.caption = f"utilization of all multipliers, the vector unit's included: {multipliers}"
     table.caption_justify = "left"
+    return table
+
+
+def usage_table(found: Report, title: str) -> Table:
+    """Return what each layer of a report uses, and the sum."""
+    columns = [column for column in COLUMNS if column.narrow]
+    table = plain_table(title=title)
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, overflow="fold", no_wrap=column.right)
+    for usage in found.layers:
+        table.add_row(*(Text(cell) for cell in plain_row(usage, columns)))
+    rest, total = (plain_row(usage, columns) for usage in (found.rest, found.total))
+    table.add_row(*(Text(cell) for cell in rest), end_section=True)
+    table.add_row(*(Text(cell) for cell in total), style="bold")
+    return table
+
+
+def candidates_table(found: Exploration) -> Table:
+    """Return configurations, the fastest first."""
+    table = plain_table()
+    for title in columns_of(found):
+        left = title in ("best", "configuration")
+        table.add_column(title, justify="left" if left else "right", overflow="fold")
+    for candidate in found.candidates:
+        cells = (Text(cell) for cell in candidate_row(candidate))
+        table.add_row(*cells, style="bold" if candidate.best else "")
     return table
 
 

@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.config import Config
-from ..isa.program import Program
+from ..isa.program import Program, Segment
 from ..quant import golden
 from ..quant.graph import QuantGraph
 from ..sim.compare import assemble
+from ..sim.cycle.compare import first_time_difference
+from ..sim.cycle.engine import run_segment as cycles_of
+from ..sim.result import Run
 from .difference import Difference, compare_outputs, compare_tensors, compare_writes
 from .engines import make_runner
 from .execute import Execution, Runner, execute
 from .layers import Times, layer_times
 from .networks import Source, open_program
 from .progress import Progress, silent
-from .report import write_report
 from .simulate import encode_inputs
+from .verify_report import write_report
 
 __all__ = ["Verification", "verify"]
 
@@ -45,6 +48,9 @@ class Verification:
         The samples are random codes, because none were given.
     difference : Difference or None
         The first; None if every integer is equal.
+    time_difference : str or None
+        The first piece of work that starts or completes in another cycle in the generated Verilog
+        than in the cycle model; looked for where all integers are equal.
     integers : int
         Integers compared between the network and the program, per sample and level.
     tensors : int
@@ -62,6 +68,7 @@ class Verification:
     samples: int
     random: bool
     difference: Difference | None
+    time_difference: str | None = None
     integers: int = 0
     tensors: int = 0
     times: Times | None = None
@@ -70,17 +77,20 @@ class Verification:
 
     @property
     def equal(self) -> bool:
-        """Whether every integer is equal."""
-        return self.difference is None
+        """Whether every integer and every cycle is equal."""
+        return self.difference is None and self.time_difference is None
 
     def verdict(self) -> str:
         """Return what was found, in a sentence."""
         kind = ("random sample" if self.random else "sample") + "s" * (self.samples != 1)
         if self.difference is not None:
             return f"not equal: {self.difference}"
+        if self.time_difference is not None:
+            return f"not equal: all integers are, but not time: {self.time_difference}"
+        cycles = f"; {self.times.cycles:,} cycles, as the cycle model says" if self.times else ""
         return (
             f"equal: {self.integers:,} integers in {self.tensors} feature maps, the same in the "
-            f"golden network, the program and the generated Verilog; {self.samples} {kind}"
+            f"golden network, the program and the generated Verilog; {self.samples} {kind}{cycles}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,9 +98,14 @@ class Verification:
         names = ("program", "config", "samples", "random", "equal", "integers", "tensors")
         found = asdict(self.difference) if self.difference else None
         times = asdict(self.times) if self.times else None
-        values = {name: getattr(self, name) for name in names}
-        values["verdict"] = self.verdict()
-        return values | {"difference": found, "counters": self.counters, "times": times}
+        return {
+            **{name: getattr(self, name) for name in names},
+            "verdict": self.verdict(),
+            "difference": found,
+            "time_difference": self.time_difference,
+            "counters": self.counters,
+            "times": times,
+        }
 
 
 def verify(
@@ -103,12 +118,13 @@ def verify(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Verification:
-    """Compare network, program and generated Verilog, integer for integer.
+    """Compare network, program and generated Verilog, integer for integer and cycle for cycle.
 
     For each sample the network runs in the golden model, layer by layer; the program runs by the
     definition of its instructions, and in the compiled Verilog. All feature maps that the
     machine's vector unit wrote must equal the network's, both programs' writes must be equal in
-    their order, addresses and bytes, and so must the outputs in memory.
+    their order, addresses and bytes, and so must the outputs in memory. Every piece of work must
+    start and complete in the cycle that the cycle model says.
 
     Parameters
     ----------
@@ -163,6 +179,7 @@ class _Comparison:
         self, program: Program, graph: QuantGraph, runners: Mapping[str, Runner], tell: Progress
     ) -> None:
         self.program, self.graph, self.runners, self.tell = program, graph, runners, tell
+        self.modelled: dict[Segment, Run] = {}
 
     def compare(self, codes: Tensors, random: bool) -> Verification:
         """Compare sample by sample, up to the first difference."""
@@ -177,6 +194,9 @@ class _Comparison:
             if difference is not None:
                 found = difference.at(index)
                 return self.result(samples=index + 1, random=random, difference=found)
+            if late := self.time_difference(runs["rtl"]):
+                facts = {"difference": None, "time_difference": late}
+                return self.result(samples=index + 1, random=random, **facts)
         checked = self.assembled(runs["rtl"])
         times = layer_times(self.program, runs["rtl"].runs)
         return self.result(
@@ -209,6 +229,16 @@ class _Comparison:
             lambda: self.against_network(expected, rtl, "rtl"),
         ]
         return (found for check in checks if (found := check()) is not None)
+
+    def time_difference(self, execution: Execution) -> str | None:
+        """Return where the Verilog's time first differs from the model's."""
+        for segment, run in zip(self.program.segments, execution.runs, strict=True):
+            if segment not in self.modelled:
+                self.modelled[segment] = cycles_of(self.program, segment)
+            found = first_time_difference(self.program, segment, self.modelled[segment], run)
+            if found is not None:
+                return f"in the generated Verilog, {found}, as the cycle model says"
+        return None
 
     def against_network(
         self, expected: Tensors, actual: Execution, level: str

@@ -85,6 +85,8 @@ class Vector:
         From which cycle on the next job is accepted; ``NEVER`` while that is not known.
     active : int
         Pixels and input words so far.
+    stalls : list of int
+        Cycles in which each job found its bank taken.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class Vector:
         self._config, self._buffer, self._completed = config, buffer, completed
         self._alarm = Alarm(agenda, self._look)
         self.free = self.active = 0
+        self.stalls: list[int] = []
         self._banks, self._step, self._time, self._delay = b"", 0, 0, 0
+        self._first = 0
         self._writes: _Writes | None = None
 
     @property
@@ -115,10 +119,11 @@ class Vector:
         writes = _Writes(issue, first, self._delay - WRITE_TO_DONE, last)
         self._buffer.writes.expect(writes)
         if not issue.reads:
+            self.stalls.append(0)
             self._end(last)
             return
         self._writes, self._banks = writes, issue.banks()
-        self._step, self._time, self.free = 0, first, NEVER
+        self._step, self._time, self._first, self.free = 0, first, first, NEVER
         self._alarm.at(first + issue.count - 1 + _PATIENCE)
 
     def advance(self, upto: int) -> None:
@@ -137,6 +142,7 @@ class Vector:
             time += 1
         self._step, self._time = step, time
         if step == count:
+            self.stalls.append(times[-1] + 1 - self._first - count)
             self._writes.last, self._writes = times[-1], None
             self._end(times[-1])
 

@@ -1,7 +1,8 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
-The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate`` and ``check``. They
-are loaded when they are used first, so that importing the package takes no time.
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate``, ``build``, ``run``
+and ``check``. They are loaded when they are used first, so that importing the package takes no
+time.
 """
 
 from importlib import import_module, metadata
@@ -10,22 +11,26 @@ from typing import Any
 __all__ = [
     "Config",
     "__version__",
+    "build",
     "check",
     "compile",
     "generate",
     "load_config",
     "quantize",
+    "run",
     "simulate",
     "verify",
 ]
 
 _HOMES = {
     "Config": "isa.config",
+    "build": "flow.build",
     "check": "flow.check",
     "compile": "flow.compile",
     "generate": "flow.generate",
     "load_config": "isa.config",
     "quantize": "flow.quantize",
+    "run": "flow.run",
     "simulate": "flow.simulate",
     "verify": "flow.verify",
 }

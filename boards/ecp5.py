@@ -44,4 +44,6 @@ FAMILY = Family(
     # Two LUTs make a carry cell, six a distributed memory of 16 words of 4 bits.
     weights={"CCU2C": 2, "TRELLIS_DPR16X4": 6},
     memory_bits={"DP16KD": 16_384},
+    models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
+    our_models=("models_ecp5.v",),
 )

@@ -36,6 +36,8 @@ class Family:
         How many it counts as, where that is not one.
     memory_bits : mapping of str to int
         Data bits of memory cells.
+    models, our_models : tuple of str
+        Simulation models of the cells: files that come with Yosys, and files of this package.
     """
 
     name: str
@@ -49,3 +51,5 @@ class Family:
     kinds: Mapping[str, str]
     weights: Mapping[str, int]
     memory_bits: Mapping[str, int]
+    models: tuple[str, ...]
+    our_models: tuple[str, ...] = ()

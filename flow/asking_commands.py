@@ -63,6 +63,8 @@ def verify(
     inputs: Annotated[Path | None, Input] = None,
     samples: Count = None,
     report: Path | None = None,
+    level: Literal["rtl", "netlist"] = "rtl",
+    family: Literal["ecp5", "ice40"] = "ecp5",
     shown: Shown = DEFAULT,
 ) -> int:
     """Compare network, program and Verilog, integer for integer, in every layer.
@@ -84,12 +86,25 @@ def verify(
         How many samples to compare; all that are given, or two random ones.
     report
         Folder for a report: report.md, report.json and layers.csv.
+    level
+        rtl compares with the generated Verilog, netlist with the gates after synthesis.
+    family
+        For the netlist: chips that synthesis is for.
     """
     from .tables import layers_table
     from .verify import verify as verb
 
     with shown.progress() as progress:
-        result = verb(source, config, inputs, samples=samples, report=report, progress=progress)
+        result = verb(
+            source,
+            config,
+            inputs,
+            samples=samples,
+            report=report,
+            level=level,
+            family=family,
+            progress=progress,
+        )
     if result.difference is not None:
         shown.show(result.to_dict())
         print_error(f"not equal: {result.difference}")

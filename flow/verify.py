@@ -215,8 +215,8 @@ class _Comparison:
         )
 
     def result(self, **values: Any) -> Verification:
-        names = {"program": self.program.name, "config": self.program.config.name}
-        return Verification(**names, hardware=self.hardware, **values)
+        program, config = self.program.name, self.program.config.name
+        return Verification(program=program, config=config, hardware=self.hardware, **values)
 
     def execute(self, engine: str, codes: Tensors, index: int) -> Execution:
         sample = {name: values[index] for name, values in codes.items()}

@@ -7,14 +7,7 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 from .board import BoardError
 
-__all__ = [
-    "Ecp5Loop",
-    "Ice40Loop",
-    "ecp5_loop",
-    "ice40_loop",
-    "make_ecp5_clock",
-    "make_ice40_clock",
-]
+__all__ = ["Ecp5Loop", "ecp5_loop", "make_ecp5_clock"]
 
 #: Megahertz that the ECP5's oscillator and phase detector allow (family data sheet, FPGA-DS-02012,
 #: sysCLOCK PLL timing).
@@ -95,62 +88,5 @@ def make_ecp5_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> No
         i_PLLWAKESYNC=0,
         i_ENCLKOP=0,
         o_CLKOP=clock,
-        o_LOCK=locked,
-    )
-
-
-#: The same for the iCE40 (FPGA-TN-02052, sysCLOCK PLL).
-_ICE40_VCO_HZ = 533_000_000, 1_066_000_000
-_ICE40_DETECTOR_HZ = 10_000_000, 133_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ice40Loop:
-    """Dividers of an SB_PLL40 with simple feedback, as its parameters say them."""
-
-    divr: int
-    divf: int
-    divq: int
-    filter_range: int
-
-
-def ice40_loop(input_hz: int, output_hz: int) -> Ice40Loop:
-    """Return dividers that give exactly a frequency.
-
-    Raises
-    ------
-    BoardError
-        There are none.
-    """
-    for divr in range(16):
-        detector = input_hz / (divr + 1)
-        if not _within(detector, _ICE40_DETECTOR_HZ):
-            continue
-        for divq in range(1, 7):
-            factor, rest = divmod(output_hz * (divr + 1) << divq, input_hz)
-            if not rest and 1 <= factor <= 128 and _within(detector * factor, _ICE40_VCO_HZ):
-                filter_range = 1 if detector < 17e6 else 2 if detector < 26e6 else 3
-                return Ice40Loop(divr=divr, divf=factor - 1, divq=divq, filter_range=filter_range)
-    raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
-
-
-def make_ice40_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> None:
-    """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
-    m.domains.sync = ClockDomain("sync")
-    locked, clock = Signal(), Signal()
-    m.d.comb += ClockSignal("sync").eq(clock)
-    m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
-    loop = ice40_loop(input_hz, output_hz)
-    m.submodules.loop = Instance(
-        "SB_PLL40_CORE",
-        p_FEEDBACK_PATH="SIMPLE",
-        p_DIVR=loop.divr,
-        p_DIVF=loop.divf,
-        p_DIVQ=loop.divq,
-        p_FILTER_RANGE=loop.filter_range,
-        i_REFERENCECLK=pin,
-        i_RESETB=1,
-        i_BYPASS=0,
-        o_PLLOUTGLOBAL=clock,
         o_LOCK=locked,
     )

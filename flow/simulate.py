@@ -28,7 +28,7 @@ from .networks import program_graph
 from .progress import Progress, silent
 from .samples import read_samples
 
-__all__ = ["Simulation", "encode_inputs", "simulate"]
+__all__ = ["Simulation", "collect", "encode_inputs", "simulate", "write_arrays"]
 
 Array = NDArray[Any]
 
@@ -118,9 +118,9 @@ def simulate(
         report(f"running sample {index + 1} of {count} on {engine}", index, count)
         sample = {name: values[index] for name, values in codes.items()}
         executions.append(execute(loaded, graph, sample, runner))
-    result = _collect(graph, engine, executions)
+    result = collect(graph, engine, executions)
     if output is not None:
-        _write(output, result.outputs)
+        write_arrays(output, result.outputs)
     if trace is not None:
         write_file(trace, json.dumps(chrome_trace(loaded, result.runs), separators=(",", ":")))
     return result
@@ -148,7 +148,8 @@ def encode_inputs(
     return {name: encode_input(graph, name, inputs[name][:samples]) for name in graph.inputs}
 
 
-def _collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simulation:
+def collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simulation:
+    """Return what an engine made of samples, put together."""
     outputs = {}
     for name in graph.outputs:
         results = np.stack([execution.outputs[name] for execution in executions])
@@ -168,7 +169,8 @@ def _collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Sim
     )
 
 
-def _write(path: str | Path, arrays: Mapping[str, Array]) -> None:
+def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays to an ``.npz`` file; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():

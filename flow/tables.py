@@ -6,6 +6,7 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
+from .build import Build
 from .check import Finding
 from .doctor import Item
 from .explore import Exploration
@@ -15,11 +16,13 @@ from .report import Report
 from .report_columns import COLUMNS, plain_row
 
 __all__ = [
+    "blocks_table",
     "candidates_table",
     "facts_table",
     "findings_table",
     "items_table",
     "layers_table",
+    "path_table",
     "plain_table",
     "usage_table",
 ]
@@ -113,4 +116,26 @@ def items_table(items: Sequence[Item]) -> Table:
             mark = Text("optional", "yellow")
         found = item.found or item.fix
         table.add_row(mark, Text(item.name), Text(item.purpose), Text(found))
+    return table
+
+
+def blocks_table(build: Build) -> Table:
+    """Return what each block takes, and all of them together."""
+    kinds = ("LUT", "FF", "DSP", "memory")
+    table = plain_table("block", *kinds, right=kinds, title="Cells, block by block")
+    for name, counts in build.blocks.items():
+        table.add_row(Text(name), *(f"{counts.get(kind, 0):,}" for kind in kinds))
+    table.add_section()
+    table.add_row("all", *(f"{build.total.get(kind, 0):,}" for kind in kinds), style="bold")
+    return table
+
+
+def path_table(build: Build) -> Table:
+    """Return the longest path, signal by signal."""
+    title = f"\nLongest path: {build.achieved_mhz:.1f} MHz"
+    table = plain_table("signal", "ns", right=("ns",), title=title)
+    for signal, at in build.path:
+        table.add_row(Text(signal), f"{at:.2f}")
+    times = f"{build.path_logic_ns:.2f} ns in cells, {build.path_routing_ns:.2f} ns between them"
+    table.caption, table.caption_justify = times, "left"
     return table

@@ -17,7 +17,8 @@ from ..sim.cycle.compare import first_time_difference
 from ..sim.cycle.engine import run_segment as cycles_of
 from ..sim.result import Run
 from .difference import Difference, compare_outputs, compare_tensors, compare_writes
-from .engines import make_runner
+from .engines import LEVELS, make_gates, make_runner
+from .errors import FlowError
 from .execute import Execution, Runner, execute
 from .layers import Times, layer_times
 from .networks import Source, open_program
@@ -51,6 +52,8 @@ class Verification:
     time_difference : str or None
         The first piece of work that starts or completes in another cycle in the generated Verilog
         than in the cycle model; looked for where all integers are equal.
+    hardware : str
+        ``rtl`` for the generated Verilog, or the family and ``netlist`` for gates.
     integers : int
         Integers compared between the network and the program, per sample and level.
     tensors : int
@@ -69,6 +72,7 @@ class Verification:
     random: bool
     difference: Difference | None
     time_difference: str | None = None
+    hardware: str = "rtl"
     integers: int = 0
     tensors: int = 0
     times: Times | None = None
@@ -88,9 +92,10 @@ class Verification:
         if self.time_difference is not None:
             return f"not equal: all integers are, but not time: {self.time_difference}"
         cycles = f"; {self.times.cycles:,} cycles, as the cycle model says" if self.times else ""
+        hardware = "generated Verilog" if self.hardware == "rtl" else self.hardware
         return (
             f"equal: {self.integers:,} integers in {self.tensors} feature maps, the same in the "
-            f"golden network, the program and the generated Verilog; {self.samples} {kind}{cycles}"
+            f"golden network, the program and the {hardware}; {self.samples} {kind}{cycles}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,6 +121,8 @@ def verify(
     samples: int | None = None,
     report: str | Path | None = None,
     seed: int = 0,
+    level: str = "rtl",
+    family: str = "ecp5",
     progress: Progress | None = None,
 ) -> Verification:
     """Compare network, program and generated Verilog, integer for integer and cycle for cycle.
@@ -140,6 +147,11 @@ def verify(
         Folder to write a report to.
     seed : int
         Of random codes.
+    level : str
+        ``rtl`` compares with the generated Verilog, ``netlist`` with the gates that synthesis
+        makes of it.
+    family : str
+        For ``netlist``: the chips that synthesis is for; ``ecp5`` so far.
     progress : callable, optional
         Told what is being done.
 
@@ -149,14 +161,22 @@ def verify(
         The files or options cannot be used.
     SimulationError, BuildError
         The machine stopped, or its simulator cannot be built.
+    BoardError, ToolError
+        No such family, or synthesis is not installed.
     """
     tell = progress or silent
+    if level not in LEVELS:
+        raise FlowError(f"no level {level}: use {' or '.join(LEVELS)}")
     program, graph = open_program(source, config, tell)
     if inputs is None:
         codes = _random_codes(graph, samples or SAMPLES, seed)
     else:
         codes = encode_inputs(graph, inputs, samples)
-    runners = {name: make_runner(name, program.config, tell) for name in ("golden", "rtl")}
+    runners = {"golden": make_runner("golden", program.config)}
+    if level == "netlist":
+        runners[f"{family} netlist"] = make_gates(family, program.config, tell)
+    else:
+        runners["rtl"] = make_runner("rtl", program.config, tell)
     result = _Comparison(program, graph, runners, tell).compare(codes, inputs is None)
     if report is not None:
         write_report(result.to_dict(), report)
@@ -180,6 +200,7 @@ class _Comparison:
     ) -> None:
         self.program, self.graph, self.runners, self.tell = program, graph, runners, tell
         self.modelled: dict[Segment, Run] = {}
+        (self.hardware,) = runners.keys() - {"golden"}
 
     def compare(self, codes: Tensors, random: bool) -> Verification:
         """Compare sample by sample, up to the first difference."""
@@ -194,11 +215,11 @@ class _Comparison:
             if difference is not None:
                 found = difference.at(index)
                 return self.result(samples=index + 1, random=random, difference=found)
-            if late := self.time_difference(runs["rtl"]):
+            if self.hardware == "rtl" and (late := self.time_difference(runs["rtl"])):
                 facts = {"difference": None, "time_difference": late}
                 return self.result(samples=index + 1, random=random, **facts)
-        checked = self.assembled(runs["rtl"])
-        times = layer_times(self.program, runs["rtl"].runs)
+        checked = self.assembled(runs[self.hardware])
+        times = layer_times(self.program, runs[self.hardware].runs)
         return self.result(
             samples=count,
             random=random,
@@ -206,7 +227,7 @@ class _Comparison:
             integers=sum(values.size for values in checked.values()),
             tensors=len(checked),
             times=times,
-            counters=_total(runs["rtl"]),
+            counters=_total(runs[self.hardware]),
             outputs={
                 name: golden.decode_output(self.graph, name, network[name])
                 for name in self.graph.outputs
@@ -214,7 +235,8 @@ class _Comparison:
         )
 
     def result(self, **values: Any) -> Verification:
-        return Verification(program=self.program.name, config=self.program.config.name, **values)
+        program, config = self.program.name, self.program.config.name
+        return Verification(program=program, config=config, hardware=self.hardware, **values)
 
     def execute(self, engine: str, codes: Tensors, index: int) -> Execution:
         sample = {name: values[index] for name, values in codes.items()}
@@ -222,11 +244,11 @@ class _Comparison:
 
     def differences(self, expected: Tensors, runs: Mapping[str, Execution]) -> Iterator[Difference]:
         """Find differences, those that say most about their cause first."""
-        by_definition, rtl = runs["golden"], runs["rtl"]
+        by_definition, rtl = runs["golden"], runs[self.hardware]
         checks: list[Callable[[], Difference | None]] = [
             lambda: self.against_network(expected, by_definition, "golden program"),
             lambda: compare_writes(self.program, by_definition.runs, rtl.runs, self.graph.tensors),
-            lambda: self.against_network(expected, rtl, "rtl"),
+            lambda: self.against_network(expected, rtl, self.hardware),
         ]
         return (found for check in checks if (found := check()) is not None)
 

@@ -1,8 +1,8 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
 The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``explore``,
-``generate``, ``export``, ``build``, ``run`` and ``check``. They are loaded when they are used first,
-so that importing the package takes no time.
+``generate``, ``export``, ``build``, ``run`` and ``check``. They are loaded when they are used
+first, so that importing the package takes no time.
 """
 
 from importlib import import_module, metadata

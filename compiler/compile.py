@@ -23,6 +23,7 @@ from .ops import ArrayOp, Map, Op, View
 from .plan import Planned, plan_segment
 from .segments import Part, parts_of
 from .storage import External, Storage
+from .tuning import Tuning
 
 __all__ = ["MAX_SIZE", "compile_graph"]
 
@@ -42,6 +43,7 @@ def compile_graph(
     *,
     dump: Dump | None = None,
     progress: Progress | None = None,
+    tuning: Tuning | None = None,
 ) -> Program:
     """Compile a quantized network for a configuration.
 
@@ -55,13 +57,15 @@ def compile_graph(
         Gets every stage's name and listing.
     progress : function, optional
         Gets parts done and parts in all.
+    tuning : Tuning, optional
+        Choices of schedule and memory.
 
     Raises
     ------
     CompileError
         A layer cannot run or cannot fit; the message names it.
     """
-    compiler = _Compiler(graph, config, dump or (lambda stage, text: None))
+    compiler = _Compiler(graph, config, dump or (lambda stage, text: None), tuning or Tuning())
     parts = parts_of(graph)
     compiler.dump("parts", list_parts(parts))
     for index, part in enumerate(parts):
@@ -78,6 +82,7 @@ class _Compiler:
     graph: QuantGraph
     config: Config
     dump: Dump
+    tuning: Tuning
     code: list[bytes] = field(default_factory=list)
     sizes: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     places: dict[str, Place] = field(default_factory=dict)
@@ -111,7 +116,7 @@ class _Compiler:
             self._host_places(part)
             return
         ops, views = lower(self.graph, part.nodes, self.config, part.inputs, part.outputs)
-        storage = Storage(self.config, (), ())
+        storage = Storage(self.config, (), (), tuning=self.tuning)
         storage.inputs = tuple(_external(n, views[n]) for n in part.inputs)
         storage.outputs = tuple(_external(n, views[n]) for n in part.outputs)
         storage.inputs = tuple(self._place(e, storage) for e in storage.inputs)

@@ -16,12 +16,11 @@ __all__ = ["Residency"]
 #: operations still overlap.
 LARGEST_ROOM, SMALLEST_ROOM = 4, 16
 
-#: Share of the activation buffer that a chain of streams may take at first, and what is left of it
-#: where that was too much.
-STREAM_ROOM, LESS = (5, 8), (3, 4)
+#: What is left of a chain's room where it was too much.
+LESS = (3, 4)
 
-#: Parts of the activation buffer that one map may take as a whole, at most.
-LARGEST_MAP = 3
+#: Operations of the array that take so many times as long as a map's way to memory hide it.
+HIDDEN = 4
 
 
 class Residency:
@@ -61,9 +60,9 @@ class Residency:
         self.streaming: list[str] = []
         whole = self.config.activation_words
         self.rooms = [whole // LARGEST_ROOM] * len(ops)
-        self.stream_rooms = [whole * STREAM_ROOM[0] // STREAM_ROOM[1]] * len(ops)
+        self.stream_rooms = [whole * storage.tuning.stream_eighths // 8] * len(ops)
         for storage_map in self.maps.values():
-            if map_words(storage_map, storage, self.config) > whole // LARGEST_MAP:
+            if map_words(storage_map, storage, self.config) > whole // storage.tuning.map_parts:
                 self.evict(storage_map)
 
     def chunks(self) -> dict[int, tuple[Rows, ...]]:
@@ -172,10 +171,6 @@ class Residency:
         if storage_map.name not in names:
             size = self.config.word_bytes * map_words(storage_map, self.storage, self.config)
             self.storage.spills[storage_map.name] = self.workspace(size)
-
-
-#: Operations of the array that take so many times as long as a map's way to memory hide it.
-HIDDEN = 4
 
 
 def _work(op: Op, walk: Walk | None, constants: OpConstants, storage: Storage) -> Work:

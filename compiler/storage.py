@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ..isa.config import Config
 from ..isa.layout import folded_pitch_words
 from .ops import Map, View
+from .tuning import Tuning
 
 __all__ = ["External", "Rows", "Storage", "Stream"]
 
@@ -60,6 +61,8 @@ class Storage:
         Maps that do not stay on the chip, with their offset in the workspace region.
     streams : dict of str to Stream
         Maps that are on the chip only in pieces, and never leave it.
+    tuning : Tuning
+        Choices that a search may change.
     windowed : set of str
         Maps whose kernel rows the vector unit reads one after the other.
     """
@@ -69,6 +72,7 @@ class Storage:
     outputs: tuple[External, ...]
     spills: dict[str, int] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
+    tuning: Tuning = field(default_factory=Tuning)
     windowed: set[str] = field(default_factory=set)
 
     def spilled(self, storage: Map) -> bool:

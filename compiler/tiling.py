@@ -25,10 +25,6 @@ __all__ = [
 #: at least so many pixels, to hide the start of a drain.
 STREAM_BANDS, STREAM_PIXELS = 8, 128
 
-#: Cycles of a job of the vector unit that is no drain, at least and at most: many short ones cost
-#: instructions, long ones keep drains waiting.
-VECTOR_CYCLES = (448, 1024)
-
 #: Blocks whose rows of a spilled output or second operand are in the buffer together.
 GROUP = 8
 
@@ -145,7 +141,7 @@ def op_rows(op: Op, walk: Walk | None, resident: bool, storage: Storage, room: i
             target = min(target, max(STREAM_PIXELS, op.height * op.width // STREAM_BANDS))
         most = target // _columns(op, config)
     elif walk is not None:
-        least, longest = VECTOR_CYCLES
+        least, longest = storage.tuning.vector_cycles
         limit = min(longest, max(least, _vector_cycles(op, walk, op.height) // STREAM_BANDS))
         most = _largest(op.height, lambda rows: _vector_cycles(op, walk, rows) <= limit)
     fitting = _largest(op.height, lambda rows: _transient(op, storage, rows, config) <= room)

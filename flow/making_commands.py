@@ -128,6 +128,7 @@ def compile(
     output: Output,
     config: str = "base",
     dump: Path | None = None,
+    search: Flag = False,
     shown: Shown = DEFAULT,
 ) -> int:
     """Compile a quantized network for an accelerator.
@@ -144,13 +145,15 @@ def compile(
         The accelerator: base, small, tiny, odd, or a TOML file.
     dump
         Folder for a readable listing of each stage.
+    search
+        Compile several times, and keep the program that is fastest by the cycle model.
     """
     from .compile import compile as verb
     from .info import info
     from .tables import facts_table
 
     with shown.progress() as progress:
-        verb(network, config, output, dump=dump, progress=progress)
+        verb(network, config, output, dump=dump, search=search, progress=progress)
     facts = {"file": str(output), **info(output)}
     shown.show(facts, facts_table(facts))
     return YES

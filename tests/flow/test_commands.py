@@ -74,6 +74,16 @@ def test_compile(files, tmp_path, shiftloom):
     assert all(path.read_text() for path in dump.iterdir())
 
 
+def test_compile_searches(files, tmp_path, shiftloom):
+    target, dump = tmp_path / "model.program", tmp_path / "dump"
+    words = ("--config", "tiny", "-o", target, "--dump", dump, "--search", "--json")
+    status, out, err = shiftloom("compile", files / "model.q.onnx", *words)
+    assert status == 0
+    assert json.loads(out)["layers"] == 2
+    assert list(dump.iterdir())
+    assert "Traceback" not in err
+
+
 def test_compile_warns_of_the_host(tmp_path, files, shiftloom):
     onnx.save(network("Sigmoid"), tmp_path / "model.onnx")
     words = ("--calibration", files / "images.npy", "-o", tmp_path / "q.onnx")

@@ -130,7 +130,7 @@ def test_file_that_is_no_text_is_refused(tmp_path):
     ("changes", "message"),
     [
         ({"bit_lanes": 32}, "be 0 or 64, not 32"),
-        ({"bit_lanes": 64, "rows": 4}, "at least 8 beside a bit array, not 4"),
+        ({"bit_lanes": 32, "rows": 4, "columns": 4}, "at least 6 beside a bit array, not 4"),
         ({"bit_lanes": 128, "columns": 12}, "power of two beside a bit array, not 12"),
     ],
 )

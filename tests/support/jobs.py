@@ -122,9 +122,12 @@ class Jobs:
             "height": rng.randint(1, 10),
             "width": rng.randint(1, 20),
         }
+        if config.bit_lanes and fixed.get("bitwise", rng.randrange(2)):
+            loops |= self._bitwise(loops)
         loops = self._instruction(Opcode.MAC_LOOPS, loops, fixed)
         rows = fixed.get("rows", rng.randint(1, 4))
-        pixels, words = rows * loops["columns"], tiles_of(loops) * config.rows
+        pixels = rows * loops["columns"]
+        words = tiles_of(loops) * (config.columns if loops["bitwise"] else config.rows)
         inside = region[0] * config.word_bytes + rng.randrange(reach)
         work = {
             "accumulate": rng.randrange(2),
@@ -136,7 +139,19 @@ class Jobs:
             "x": rng.randint(-8, 8),
             "weight_addr": rng.randrange(config.weight_words - words + 1),
         }
+        if loops["bitwise"]:
+            work["addr"] -= work["addr"] % config.word_bytes
+            work |= {"shift": rng.randrange(8), "negative": rng.randrange(2)}
         return loops, self._instruction(Opcode.MAC, work, fixed)
+
+    def _bitwise(self, loops):
+        """Return what bitwise loops have beside, or instead of, others."""
+        rng, word = self.rng, self.config.word_bytes
+        strides = {k: v - v % word for k, v in loops.items() if k.endswith("_stride")}
+        kinds = {"bipolar_inputs": rng.randrange(2), "bipolar_weights": rng.randrange(2)}
+        lanes = rng.choice([1, 8 * word, rng.randint(1, 8 * word)])
+        fixed = {"bitwise": 1, "folded": 0, "unsigned": 0, "groups": 1, "block_x": 0}
+        return {**strides, **kinds, **fixed, "lanes": lanes}
 
     def vector(self, read, write, *, window=None, **fixed):
         """Return VECTOR_LOOPS, VECTOR_REQUANTIZE and VECTOR that read and write in regions.

@@ -84,14 +84,13 @@ class BitArray(wiring.Component):
         config = self.config
         counts = BitCount.latency(config.bit_lanes)
         # What column c needs some cycles after its operand lies so many plus c further on.
-        controls = self._delayed(m, self.control, config.columns + counts + 2, "control")
+        controls = self._delayed(m, self.control, config.columns + counts + 3, "control")
         swaps = self._delayed(m, self.swap, config.columns + counts, "swap")
         shared = self._delayed(m, self._shared(m, controls[counts]), config.columns, "shared")
         loaded, ones = self._ones(m, counts)
         operands = self.operands
         for index in range(config.columns):
             m.submodules[f"column_{index}"] = column = BitColumn(config)
-            count = controls[index + counts]
             m.d.comb += [
                 column.operands.eq(operands),
                 column.swap.eq(swaps[index]),
@@ -100,10 +99,9 @@ class BitArray(wiring.Component):
                 column.load_ones.eq(loaded.valid & (loaded.column == index)),
                 column.ones.eq(ones),
                 column.swap_ones.eq(swaps[index + counts]),
-                column.scale.bipolar_inputs.eq(count.bipolar_inputs),
-                column.scale.bipolar_weights.eq(count.bipolar_weights),
+                column.bipolar.eq(controls[index + counts].bipolar_inputs),
                 column.shared.eq(shared[index]),
-                *self._finish(column, controls[index + counts + 2]),
+                *self._finish(column, controls[index + counts + 3]),
                 self.totals[index].eq(column.total),
             ]
             operands = column.passed_operands
@@ -121,27 +119,25 @@ class BitArray(wiring.Component):
         return values
 
     def _shared(self, m, control):
-        """Return what is added to the counts of all columns: lanes less operand bits, in units."""
-        config = self.config
-        m.submodules.operand_ones = count = BitCount(config.bit_lanes)
-        m.d.comb += [count.operands.eq(self.operands), count.weights.eq(~0)]
-        ones = Signal(signed(exact_log2(config.bit_lanes) + 3))
-        lanes = Signal.like(ones)
+        """Return what all columns add: half the lanes, less the operand bits that are 1."""
+        ones = self._count(m, "operand_ones", self.operands)
         both = control.bipolar_inputs & control.bipolar_weights
-        m.d.comb += [
-            ones.eq(Mux(control.bipolar_weights, count.count << control.bipolar_inputs, 0)),
-            lanes.eq(Mux(both, control.lanes, 0)),
-        ]
-        result = Signal(signed(exact_log2(config.bit_lanes) + 2), reset_less=True)
+        lanes = Mux(both, control.lanes >> 1, 0)
+        result = Signal(signed(exact_log2(self.config.bit_lanes) + 2), reset_less=True)
         # One less for what is subtracted: the column then inverts, instead of negating.
-        m.d.sync += result.eq(lanes - ones - control.negative)
+        taken = Mux(control.bipolar_weights, ones, 0) + control.negative
+        m.d.sync += result.eq(lanes - taken)
         return result
 
     def _ones(self, m, counts):
         """Return which column's weights have been counted, and the count."""
-        m.submodules.weight_ones = count = BitCount(self.config.bit_lanes)
-        m.d.comb += [count.operands.eq(self.load.weights), count.weights.eq(~0)]
         loads = data.StructLayout({"valid": 1, "column": range(self.config.columns)})
         load = Signal(loads)
         m.d.comb += [load.valid.eq(self.load.valid), load.column.eq(self.load.column)]
-        return self._delayed(m, load, counts, "loaded")[-1], count.count
+        ones = self._count(m, "weight_ones", self.load.weights)
+        return self._delayed(m, load, counts, "loaded")[-1], ones
+
+    def _count(self, m, name, bits):
+        m.submodules[name] = count = BitCount(self.config.bit_lanes)
+        m.d.comb += [count.operands.eq(bits), count.weights.eq(~0)]
+        return count.count + count.last

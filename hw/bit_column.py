@@ -1,11 +1,12 @@
 """BitColumn: the dot product that makes one output channel of the bit array."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..isa.config import Config
+from .and_adder import AndAdder
 from .bit_count import BitCount
 
 __all__ = ["BitColumn", "bit_total_width"]
@@ -16,20 +17,20 @@ _SHIFT = 7
 
 def bit_total_width(config: Config) -> int:
     """Return the bits of what a bitwise tile adds to an accumulator."""
-    return _sum_width(config) + _SHIFT
+    return _sum_width(config) + _SHIFT - 1
 
 
 def _sum_width(config):
-    """Return the bits of a dot product: of -lanes to lanes."""
-    return exact_log2(config.bit_lanes) + 2
+    """Return the bits of what is shifted: -lanes to 2 * lanes."""
+    return exact_log2(config.bit_lanes) + 3
 
 
 class BitColumn(wiring.Component):
     """Count operand bits whose weight is set, and make a signed, shifted sum of the count.
 
     Holds the weights in use and the next ones, and likewise how many of them are 1. The parts of
-    a sum come when the pipeline needs them: ``scale`` with the count, ``shared`` one cycle and
-    ``finish`` two cycles after it; ``swap_ones`` one cycle before the first count of a new tile.
+    a sum come when the pipeline needs them: ``bipolar`` with the count, ``shared`` one cycle and
+    ``finish`` three cycles after it; ``swap_ones`` one cycle before the first count of a new tile.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ class BitColumn(wiring.Component):
         Next weights; take them; put the next ones in use for the operand of the following cycle.
     ones, load_ones, swap_ones : In
         Likewise for the number of weights that are 1.
-    scale : In(data.StructLayout({"bipolar_inputs": 1, "bipolar_weights": 1}))
-        What bits mean.
+    bipolar : In(1)
+        The operands are: take that number off.
     shared : In(signed(...))
         What all columns add.
     finish : In(data.StructLayout({"valid": 1, "shift": 3, "negative": 1}))
@@ -59,7 +60,6 @@ class BitColumn(wiring.Component):
     def __init__(self, config: Config) -> None:
         self.config = config
         lanes = config.bit_lanes
-        scale = data.StructLayout({"bipolar_inputs": 1, "bipolar_weights": 1})
         finish = data.StructLayout({"valid": 1, "shift": 3, "negative": 1})
         super().__init__(
             {
@@ -71,7 +71,7 @@ class BitColumn(wiring.Component):
                 "ones": In(exact_log2(lanes) + 1),
                 "load_ones": In(1),
                 "swap_ones": In(1),
-                "scale": In(scale),
+                "bipolar": In(1),
                 "shared": In(signed(_sum_width(config))),
                 "finish": In(finish),
                 "total": Out(signed(bit_total_width(config))),
@@ -81,7 +81,7 @@ class BitColumn(wiring.Component):
     @staticmethod
     def latency(config: Config) -> int:
         """Return the cycles from the operands to their total."""
-        return BitCount.latency(config.bit_lanes) + 3
+        return BitCount.latency(config.bit_lanes) + 4
 
     def elaborate(self, platform):
         m = Module()
@@ -95,20 +95,12 @@ class BitColumn(wiring.Component):
             m.d.sync += weights.eq(following)
         m.d.comb += [counter.operands.eq(self.operands), counter.weights.eq(weights)]
 
-        width = _sum_width(self.config)
-        both = self.scale.bipolar_inputs & self.scale.bipolar_weights
-        one = self.scale.bipolar_inputs ^ self.scale.bipolar_weights
-        count = Signal(width)
-        m.d.comb += count.eq(counter.count)
-        scaled, sums = (Signal(width, name=n, reset_less=True) for n in ("scaled", "sums"))
-        m.d.sync += [
-            scaled.eq(Mux(both, count << 2, Mux(one, count << 1, count))),
-            sums.eq(scaled + self.shared - self._own(m)),
-        ]
-        value = Signal(signed(width))
-        m.d.comb += value.eq(sums ^ self.finish.negative.replicate(width))
+        sums = self._sum(m, counter)
+        inverted = Signal.like(sums)
+        m.d.comb += inverted.eq(sums ^ self.finish.negative.replicate(len(sums)))
         shifted = Signal(signed(bit_total_width(self.config)), reset_less=True)
-        m.d.sync += shifted.eq(Mux(self.finish.valid, value << self.finish.shift, 0))
+        moved = (inverted << self.finish.shift) >> 1
+        m.d.sync += shifted.eq(Mux(self.finish.valid, moved, 0))
         total = shifted
         for stage in range(self.config.rows + 1 - self.latency(self.config)):
             later = Signal.like(total, name=f"total_{stage}", reset_less=True)
@@ -117,8 +109,31 @@ class BitColumn(wiring.Component):
         m.d.comb += self.total.eq(total)
         return m
 
+    def _sum(self, m, counter):
+        """Return twice the count and what goes with it."""
+        width = _sum_width(self.config)
+        added = Signal(signed(width), reset_less=True)
+        m.d.sync += added.eq(self.shared - self._own(m))
+        count, last = counter.count, counter.last
+        for stage in range(2):
+            later, later_last = (
+                Signal.like(count, name=f"count_{stage}"),
+                Signal(name=f"last_{stage}"),
+            )
+            m.d.sync += [later.eq(count), later_last.eq(last)]
+            count, last = later, later_last
+
+        # The last lane is the carry of a sum whose lowest bit is that of what is added.
+        m.submodules.adder = adder = AndAdder(width)
+        ones = Const(-1, width)
+        m.d.comb += [adder.b.eq(ones), adder.d.eq(ones)]
+        m.d.comb += [adder.a.eq(Cat(last, count)), adder.c.eq(Cat(last, added[1:]))]
+        result = Signal(signed(width), reset_less=True)
+        m.d.sync += result.eq(Cat(added[0], adder.total[1:]))
+        return result
+
     def _own(self, m):
-        """Return what the weights' ones take from a sum, when the count has been scaled."""
+        """Return how many weights are 1, one cycle after the count, if that is taken off."""
         following, present = (
             Signal.like(self.ones, name=n, reset_less=True) for n in ("next_ones", "present_ones")
         )
@@ -126,7 +141,6 @@ class BitColumn(wiring.Component):
             m.d.sync += following.eq(self.ones)
         with m.If(self.swap_ones):
             m.d.sync += present.eq(following)
-        own = Signal(_sum_width(self.config), reset_less=True)
-        doubled = present << self.scale.bipolar_weights
-        m.d.sync += own.eq(Mux(self.scale.bipolar_inputs, doubled, 0))
+        own = Signal.like(self.ones, name="own", reset_less=True)
+        m.d.sync += own.eq(Mux(self.bipolar, present, 0))
         return own

@@ -15,7 +15,7 @@ class BitCount(wiring.Component):
 
     Three lanes make a number of two bits. A tree of adders follows, of which each takes another
     lane as its carry in, so that one full adder serves each lane. Each level is one carry chain,
-    see :class:`~shiftloom.hw.and_adder.AndAdder`; the first two share a cycle.
+    see :class:`~shiftloom.hw.and_adder.AndAdder`; the first three share a cycle.
 
     Parameters
     ----------
@@ -26,36 +26,43 @@ class BitCount(wiring.Component):
     -------
     operands, weights : In(lanes)
         Bits.
-    count : Out(exact_log2(lanes) + 1)
-        Lanes that have both, ``latency(lanes)`` cycles later.
+    count : Out(exact_log2(lanes))
+        All lanes but the last that have both, ``latency(lanes)`` cycles later.
+    last : Out(1)
+        Whether the last lane has, at the same time: whoever adds to the count takes it as a carry.
     """
 
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
-        bits = exact_log2(lanes) + 1
-        super().__init__({"operands": In(lanes), "weights": In(lanes), "count": Out(bits)})
+        super().__init__(
+            {
+                "operands": In(lanes),
+                "weights": In(lanes),
+                "count": Out(exact_log2(lanes)),
+                "last": Out(1),
+            }
+        )
 
     @staticmethod
     def latency(lanes: int) -> int:
         """Return the cycles from operands and weights to their count."""
-        return exact_log2(lanes) - 2
+        return exact_log2(lanes) - 3
 
     def elaborate(self, platform):
         m = Module()
         pairs = list(zip(self.operands, self.weights, strict=True))
         threes, rest = pairs[: 3 * self.lanes // 4], pairs[3 * self.lanes // 4 :]
-        numbers = self._threes(m, threes)
-        # What is left of the lanes waits for its level; the first level takes it as it is.
-        level, width = 1, 2
+        numbers, level = self._threes(m, threes), 1
         while len(numbers) > 1:
             count = len(numbers) // 2
-            carries, rest = rest[:count], rest[count:]
-            numbers = self._level(m, level, numbers, carries)
-            numbers = [self._kept(m, n, f"number_{level}_{k}") for k, n in enumerate(numbers)]
-            rest = [self._held(m, pair, f"lane_{level}_{k}") for k, pair in enumerate(rest)]
-            level, width = level + 1, width + 1
+            numbers = self._level(m, level, numbers, rest[:count])
+            rest = rest[count:]
+            if level > 1:  # the lanes that are left wait for their level
+                numbers = [self._kept(m, n, f"number_{level}_{k}") for k, n in enumerate(numbers)]
+                rest = [self._held(m, pair, f"lane_{level}_{k}") for k, pair in enumerate(rest)]
+            level += 1
         ((a, b),) = rest
-        m.d.comb += self.count.eq(numbers[0] + (a & b))
+        m.d.comb += [self.count.eq(numbers[0]), self.last.eq(a & b)]
         return m
 
     def _threes(self, m, pairs):

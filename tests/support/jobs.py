@@ -141,7 +141,8 @@ class Jobs:
         }
         if loops["bitwise"]:
             work["addr"] -= work["addr"] % config.word_bytes
-            work |= {"shift": rng.randrange(8), "negative": rng.randrange(2)}
+            bipolar = loops["bipolar_inputs"] or loops["bipolar_weights"]
+            work |= {"shift": rng.randint(bipolar, 7), "negative": rng.randrange(2)}
         return loops, self._instruction(Opcode.MAC, work, fixed)
 
     def _bitwise(self, loops):
@@ -149,7 +150,8 @@ class Jobs:
         rng, word = self.rng, self.config.word_bytes
         strides = {k: v - v % word for k, v in loops.items() if k.endswith("_stride")}
         kinds = {"bipolar_inputs": rng.randrange(2), "bipolar_weights": rng.randrange(2)}
-        lanes = rng.choice([1, 8 * word, rng.randint(1, 8 * word)])
+        lanes = rng.choice([2, 8 * word, rng.randint(1, 8 * word)])
+        lanes += lanes % 2 if all(kinds.values()) else 0
         fixed = {"bitwise": 1, "folded": 0, "unsigned": 0, "groups": 1, "block_x": 0}
         return {**strides, **kinds, **fixed, "lanes": lanes}
 

@@ -22,7 +22,7 @@ what the dot product is. The last row is the XNOR population count of binary net
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bit_sums", "pack_bits", "unpack_bits"]
+__all__ = ["bit_sums", "pack_bits", "part_bytes", "unpack_bits"]
 
 Bits = NDArray[np.uint8]
 
@@ -35,6 +35,12 @@ def unpack_bits(words: NDArray[np.uint8]) -> Bits:
 def pack_bits(bits: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return bytes that hold bits ``(..., 8 * bytes)``, lowest bit first."""
     return np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
+
+
+def part_bytes(part: int, columns: int) -> slice:
+    """Return which bytes of a word the bits of all lanes take, as its eighth ``part``."""
+    size = columns // 8
+    return slice(part * size, (part + 1) * size)
 
 
 def bit_sums(

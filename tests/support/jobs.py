@@ -7,7 +7,7 @@ import numpy as np
 from shiftloom.isa.instructions import FORMATS, Instruction, Opcode, VectorOperation, VectorSource
 from shiftloom.isa.semantics import Machine
 
-__all__ = ["Jobs", "payload", "random_machine", "tiles_of"]
+__all__ = ["Jobs", "payload", "random_machine", "tiles_of", "written_bytes"]
 
 
 def random_machine(config, seed):
@@ -30,6 +30,15 @@ def payload(index, job):
     }
     fields = {parts[i.opcode]: {"opcode": int(i.opcode), **i.fields} for i in job}
     return {**fields, "index": index}
+
+
+def written_bytes(machine, work, addresses):
+    """Return the words that VECTOR work wrote; bytes that it left alone are 0."""
+    config, words = machine.config, machine.activation[addresses].copy()
+    if machine.settings[Opcode.VECTOR_REQUANTIZE]["pack"]:
+        byte = np.arange(config.word_bytes)
+        words[:, byte * 8 // config.columns != work["part"]] = 0
+    return words
 
 
 def tiles_of(loops):
@@ -223,6 +232,8 @@ class Jobs:
             "write_addr": write_addr,
             "residual_addr": residual_addr,
         }
+        if self.config.bit_lanes:
+            work["part"] = rng.randrange(8)
         return (
             self._instruction(Opcode.VECTOR_LOOPS, loops, fixed),
             self._instruction(Opcode.VECTOR_REQUANTIZE, requantize, fixed),
@@ -235,9 +246,12 @@ class Jobs:
         return fixed.get("kernel_rows", rows), fixed.get("kernel_columns", columns)
 
     def _requantize(self):
-        rng = self.rng
+        rng, pack = self.rng, {}
+        if self.config.bit_lanes:
+            pack = {"pack": rng.randrange(2), "plane": rng.randrange(8)}
         out_low, out_high = rng.choice([(-128, 127), (0, 255), (-8, 7), (-100, 30)])
         return {
+            **pack,
             "rounding": rng.randrange(4),
             "low": rng.choice([-(1 << 15), -300, 0]),
             "high": rng.choice([(1 << 15) - 1, 400]),

@@ -1,7 +1,7 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
-The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate`` and ``check``. They
-are loaded when they are used first, so that importing the package takes no time.
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate``, ``export`` and
+``check``. They are loaded when they are used first, so that importing the package takes no time.
 """
 
 from importlib import import_module, metadata
@@ -12,6 +12,7 @@ __all__ = [
     "__version__",
     "check",
     "compile",
+    "export",
     "generate",
     "load_config",
     "quantize",
@@ -23,6 +24,7 @@ _HOMES = {
     "Config": "isa.config",
     "check": "flow.check",
     "compile": "flow.compile",
+    "export": "flow.export",
     "generate": "flow.generate",
     "load_config": "isa.config",
     "quantize": "flow.quantize",

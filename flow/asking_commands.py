@@ -110,7 +110,7 @@ def check(model: Path, /, *, config: str | None = None, shown: Shown = DEFAULT) 
     Parameters
     ----------
     model
-        ONNX file: float, or QDQ with scales that are powers of two.
+        ONNX file: float, QDQ with scales that are powers of two, or QONNX.
     config
         An accelerator, by name or TOML file: layers that cannot fit it are refused too.
     """

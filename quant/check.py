@@ -1,8 +1,9 @@
 """What becomes of each node of a model, before anything runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from . import float_graph as fg
@@ -11,9 +12,10 @@ from .errors import ModelError
 from .float_graph import FloatGraph, FloatNode
 from .import_context import Call, Context
 from .importer import begin, calls, finish, import_node
+from .interchange.exact import has_staircases, lower
 from .transforms import prepare
 
-__all__ = ["FATES", "Finding", "check", "check_quantized"]
+__all__ = ["FATES", "Finding", "check", "check_quantized", "mapped"]
 
 #: What can become of a node.
 FATES = {
@@ -63,7 +65,7 @@ def check(model: onnx.ModelProto | str | Path) -> list[Finding]:
     graph, problem = None, None
     if not refused:
         try:
-            graph = prepare(finish(parsed, context))
+            graph = mapped(finish(parsed, context))
         except ModelError as error:
             problem = Finding(
                 node=error.node,
@@ -72,11 +74,41 @@ def check(model: onnx.ModelProto | str | Path) -> list[Finding]:
                 reason=error.found,
                 remedy=error.fix or error.allowed,
             )
-    final = {node.name: node for node in (graph.nodes if graph else context.nodes)}
     imported = {node.name for node in context.nodes}
+    if isinstance(graph, qg.QuantGraph):
+        return _check_exact(context, nodes, graph, imported)
+    final = {node.name: node for node in (graph.nodes if graph else context.nodes)}
     findings = [refused.get(c.name) or _finding(context, c, final, imported) for c in nodes]
     findings += _inserted(graph, nodes) if graph else []
     return [*findings, problem] if problem else findings
+
+
+def mapped(graph: FloatGraph) -> FloatGraph | qg.QuantGraph:
+    """Return an imported graph as what runs: feature maps, or integers that the model prescribes.
+
+    Raises
+    ------
+    ModelError
+        The model prescribes what cannot be made exactly.
+    """
+    if has_staircases(graph):
+        return lower(graph, lambda _name: np.array([-1.0, 1.0]))
+    return prepare(graph)
+
+
+def _check_exact(
+    context: Context, nodes: list[Call], graph: qg.QuantGraph, imported: set[str]
+) -> list[Finding]:
+    """Return findings about a model that is quantized already, and about what was put in."""
+    known = {finding.node: finding for finding in check_quantized(graph)}
+    names = {call.name: call.op for call in nodes}
+    findings = [
+        replace(known[call.name], op=call.op)
+        if call.name in known
+        else _finding(context, call, {}, imported)
+        for call in nodes
+    ]
+    return findings + [finding for name, finding in known.items() if name not in names]
 
 
 def check_quantized(graph: qg.QuantGraph) -> list[Finding]:

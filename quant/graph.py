@@ -234,10 +234,14 @@ class EdgeLayout:
     permutation : tuple of int
         Axes of the model's tensor without its batch, in the order channels, height, width (then
         reshaped to the feature map's shape). Empty when a plain reshape does it.
+    scale : float
+        The model's values over those of the codes: not 1 only where a model prescribes a scale
+        that is no power of two.
     """
 
     shape: tuple[int, ...]
     permutation: tuple[int, ...] = ()
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -87,7 +87,7 @@ def check_network(
         expected = run_segment(program, segment)
         if (difference := first_time_difference(program, segment, expected, found)) is not None:
             raise BenchmarkError(f"{name}: {difference}")
-    formats = {tensor: (t.shape, t.signed) for tensor, t in graph.tensors.items()}
+    formats = {tensor: t.format for tensor, t in graph.tensors.items()}
     tensors = assemble(program, program.segments, runs, formats)
     integers = _compare(name, graph, tensors, codes)
     cycles, macs = sum(found.cycles for found in runs), sum(layer.macs for layer in program.layers)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import INDEX_BITS, Instruction, Opcode, encode
-from ..isa.program import HostStep, Layer, Place, Program, Segment
+from ..isa.program import TILE_COLUMNS, HostStep, Layer, Place, Program, Segment
 from ..quant.blob import graph_to_bytes
 from ..quant.graph import QuantGraph
 from .audit import audit
@@ -179,7 +179,8 @@ class _Compiler:
         plan, tile = planned.plans[item.op], item.job.tile
         tensor = self.tensors.setdefault(plan.op.tensor, len(self.tensors))
         turned = int(plan.walk is not None and plan.walk.turned)
-        return tensor, tile.block, tile.y, tile.x, turned
+        plane = 1 + item.plane if plan.op.out.map.planes else 0
+        return tensor, tile.block, tile.y, tile.x, turned, plane
 
     def program(self) -> Program:
         """Return everything as a program."""
@@ -191,7 +192,7 @@ class _Compiler:
             raise CompileError(f"a memory region needs {max(self.sizes)} bytes, beyond 4 GiB")
         for instructions in self.segments:
             audit(instructions, self.config, self.sizes)
-        tiles: NDArray[np.int32] = np.array(self.tiles, np.int32).reshape(-1, 6)
+        tiles: NDArray[np.int32] = np.array(self.tiles, np.int32).reshape(-1, len(TILE_COLUMNS))
         code = b"".join(self.code)
         assert len(code) == INSTRUCTION_BYTES * len(self.layer_of)
         first, second, third, fourth = self.sizes

@@ -141,7 +141,7 @@ def _parameter_words(op: Op, walk: Walk | None, config: Config) -> list[Bytes]:
     bias = op.bias.copy()
     if isinstance(op, ArrayOp):
         for source in op.sources:
-            if not source.view.map.signed:
+            if not source.view.map.signed and source.bits is None:
                 bias += 128 * source.weight.astype(np.int64).sum(axis=(1, 2, 3))
     first = pack_parameters(bias, op.shifts, op.mid_bias, config)
     compared = _threshold_words(op, config)

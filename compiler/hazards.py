@@ -85,7 +85,7 @@ def _vector(item: Vector, plans: Sequence[Plan]) -> Iterator[Access]:
     if item.residual is not None and op.residual:
         block = op.residual.view.block + tile.block
         yield from _words(item.residual, (block, 1), rows, False)
-    yield from _words(item.out, (op.out.block + tile.block, 1), rows, True)
+    yield from _words(item.out, (op.written(tile.block, item.plane), 1), rows, True)
 
 
 class _Memory:

@@ -11,6 +11,7 @@ from .context import Context
 from .errors import CompileError
 from .fuse import MAX_OUT_SHIFT, MAX_RESIDUAL_SHIFT, fused_add, sum_requantize
 from .ops import ArrayOp, Residual, Source, Window
+from .planes import bit_source, level_bank
 
 __all__ = ["add", "average_pool", "conv", "max_pool"]
 
@@ -38,8 +39,15 @@ def conv(context: Context, node: Conv) -> None:
         common["window"] = Window(
             kernel=(1, kernel[1]), stride=(1, node.stride[1]), origin=(0, -node.padding[1])
         )
+    bits = None
+    if source.map.planes:
+        bits = bit_source(context.graph.tensors[node.inputs[0]], node.weight)
+        common["operator"] = f"bit {common['operator']}"
     context.ops.append(
-        ArrayOp(**common, sources=(Source(tensor=node.inputs[0], view=source, weight=weight),))
+        ArrayOp(
+            **common,
+            sources=(Source(tensor=node.inputs[0], view=source, weight=weight, bits=bits),),
+        )
     )
 
 
@@ -54,7 +62,10 @@ def _requantization(context: Context, node: Conv) -> dict[str, Any]:
             f"{node.name}: {count} thresholds make codes of {threshold_bits(count)} bits, but "
             f"{config.name} has {config.threshold_bits}; raise threshold_bits"
         )
-    return bias | {"thresholds": node.thresholds}
+    bank = node.thresholds
+    if node.output in context.planes and context.graph.tensors[node.output].bipolar:
+        bank = level_bank(bank, context.graph.tensors[node.output])
+    return bias | {"thresholds": bank}
 
 
 def add(context: Context, node: Add) -> None:

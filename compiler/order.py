@@ -150,7 +150,8 @@ class _Scheduler:
         plan = self.plans[tile.op]
         if plan.walk is not None:
             cycles = walk_cycles(plan.walk, tile.rows, tile.columns, plan.op.residual is not None)
-            self.vector = start + cycles + threshold_cycles(plan.op.threshold_bits)
+            passes = max(1, plan.op.out.map.planes)
+            self.vector = start + passes * (cycles + threshold_cycles(plan.op.threshold_bits))
             self._made(tile, self.vector)
             self.jobs.append(Job(tile=tile, engine=Engine.VECTOR, start=start))
             return
@@ -162,29 +163,33 @@ class _Scheduler:
     def _drain(self, start: int) -> None:
         _, tile, half = self.drains.popleft()
         fetch = threshold_cycles(self.plans[tile.op].op.threshold_bits)
-        self.vector = start + fetch + tile.rows * tile.columns + DRAIN_CYCLES
+        passes = max(1, self.plans[tile.op].op.out.map.planes)
+        self.vector = start + passes * (fetch + tile.rows * tile.columns + DRAIN_CYCLES)
         self.halves[half] = self.vector
         self._made(tile, self.vector)
         self.jobs.append(Job(tile=tile, engine=Engine.VECTOR, start=start, half=half))
 
     def _made(self, tile: Tile, time: int) -> None:
-        op, first, count = self.plans[tile.op].op, tile.block, 1
+        op = self.plans[tile.op].op
         complete = tile.x + tile.columns == op.width
+        blocks = op.completes(tile.block, self.config.columns)
         if self.storage.spilled(op.out.map):  # blocks of a group leave together
             complete, (first, count) = tile.last, tile.group
+            blocks = tuple(op.out.block + block for block in range(first, first + count))
             words = count * tile.rows * self.storage.row_words(op.out.map)
             beats = -(-words * self.config.word_bytes // self.config.bus_bytes)
             time += MEMORY_LATENCY + 3 * beats  # out, and in again with neighbouring rows
         if complete:
-            first += op.out.block
-            rows = slice(tile.y, tile.y + tile.rows)
-            self._map(op.out, tile.chunk)[first : first + count, rows] = time + VECTOR_LATENCY
+            rows, ready = slice(tile.y, tile.y + tile.rows), self._map(op.out, tile.chunk)
+            for block in blocks:
+                ready[block, rows] = time + VECTOR_LATENCY
 
 
 def array_cycles(plan: Plan, tile: Tile, config: Config) -> int:
     """Return the cycles in which the array takes a tile's operands."""
-    words = sum(piece.words for piece, _, _ in plan.constants.blocks[tile.block].pieces)
-    return words // config.rows * max(tile.rows * tile.columns, config.rows)
+    pixels = tile.rows * tile.columns
+    pieces = plan.constants.blocks[tile.block].pieces
+    return sum(piece.cycles(pixels, config) for piece, _, _ in pieces)
 
 
 Need = tuple[View, tuple[int, int], bool]

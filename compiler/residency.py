@@ -62,7 +62,8 @@ class Residency:
         self.rooms = [whole // LARGEST_ROOM] * len(ops)
         self.stream_rooms = [whole * storage.tuning.stream_eighths // 8] * len(ops)
         for storage_map in self.maps.values():
-            if map_words(storage_map, storage, self.config) > whole // storage.tuning.map_parts:
+            words = map_words(storage_map, storage, self.config)
+            if words > whole // storage.tuning.map_parts and not storage_map.planes:
                 self.evict(storage_map)
 
     def chunks(self) -> dict[int, tuple[Rows, ...]]:
@@ -103,6 +104,7 @@ class Residency:
             area
             for area in areas
             if area.name not in self.storage.spills
+            and not self.maps[area.name].planes
             and area.begin <= failed.end
             and failed.begin <= area.end
         ]
@@ -180,5 +182,6 @@ def _work(op: Op, walk: Walk | None, constants: OpConstants, storage: Storage) -
     if walk is not None:
         cycles = walk_cycles(walk, op.height, op.width, op.residual is not None)
         return Work(array=0, vector=blocks * cycles)
-    words = sum(piece.words for block in constants.blocks for piece, _, _ in block.pieces)
-    return Work(array=words // config.rows * pixels, vector=blocks * pixels)
+    pieces = [piece for block in constants.blocks for piece, _, _ in block.pieces]
+    array = sum(piece.cycles(pixels, config) for piece in pieces)
+    return Work(array=array, vector=blocks * pixels)

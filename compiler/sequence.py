@@ -132,17 +132,19 @@ class _Sequence:
             source = self._input(position, tile, view, windowed=True)
         if op.residual:
             residual = self._input(position, tile, op.residual.view, windowed=False)
-        item = Vector(
-            op=tile.op,
-            job=job,
-            slot=self._slot(position, tile, Buffer.PARAMETER, chunk),
-            word=word,
-            source=source,
-            residual=residual,
-            out=self._output(tile, op),
-        )
-        self._unit(job, item)
-        if tile.last:
+        for plane in range(max(1, op.out.map.planes)):
+            item = Vector(
+                op=tile.op,
+                job=job,
+                slot=self._slot(len(self.starts), tile, Buffer.PARAMETER, chunk),
+                word=word,
+                source=source,
+                residual=residual,
+                out=self._output(tile, op),
+                plane=plane,
+            )
+            self._unit(job, item)
+        if tile.last and not op.out.map.planes:
             self._store(position, tile, op)
 
     def _slot(self, position: int, tile: Tile, buffer: Buffer, index: int) -> Slot:

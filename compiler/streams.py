@@ -55,7 +55,7 @@ def _link(ops: Sequence[Op], maker: int, reader: int, storage: Storage) -> Link 
     whole = (made.out.block, made.out.channels) == (0, made.out.map.channels)
     same = view == made.out and (view.map.height, view.map.width) == (made.height, made.width)
     wide = max(made.width if isinstance(made, ArrayOp) else 1, op.width)
-    if not (whole and same) or wide > storage.config.accumulator_pixels:
+    if view.map.planes or not (whole and same) or wide > storage.config.accumulator_pixels:
         return None
     reach = (window.kernel[0] - 1) * window.dilation[0] + 1
     return Link(

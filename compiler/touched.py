@@ -90,7 +90,7 @@ def _mac(i: Instruction, loops: Instruction, config: Config) -> list[Touched]:
         inside &= x >= 0
     first = (addr + low)[inside] // config.word_bytes
     last = (addr + high)[inside] // config.word_bytes
-    tiles = int(np.prod(counts[:4])) * config.rows
+    tiles = int(np.prod(counts[:4])) * (config.columns if loops["bitwise"] else config.rows)
     return [
         Touched(Buffer.ACTIVATION.name, np.unique(np.concatenate([first, last])), False),
         Touched(Buffer.WEIGHT.name, _range(i["weight_addr"], tiles), False),

@@ -271,7 +271,7 @@ class _Comparison:
 
     def assembled(self, execution: Execution) -> Tensors:
         """Return the network's feature maps, put together from what an engine wrote."""
-        formats = {name: (t.shape, t.signed) for name, t in self.graph.tensors.items()}
+        formats = {name: t.format for name, t in self.graph.tensors.items()}
         written = assemble(self.program, self.program.segments, execution.runs, formats)
         return execution.host | written
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
 from ..isa.config import Config
-from .interfaces import read_signature, window_read_signature, write_layout
+from .interfaces import read_signature, result_layout, window_read_signature, write_layout
 from .storage import storage
 
 __all__ = ["ActivationBuffer"]
@@ -32,8 +32,10 @@ class ActivationBuffer(wiring.Component):
         Two successive words.
     vector, store : In(read_signature(config.activation_words, config))
         One word each.
-    vector_write, load_write : In(stream.Signature(write_layout(config.activation_words, config)))
-        Words to write; ``vector_write`` is always ready.
+    vector_write : In(stream.Signature(result_layout(config)))
+        Words, or bytes of words, to write; always ready.
+    load_write : In(stream.Signature(write_layout(config.activation_words, config)))
+        Words to write.
     """
 
     #: Cycles from an address to its data.
@@ -47,14 +49,13 @@ class ActivationBuffer(wiring.Component):
         self.contents = [
             MemoryData(shape=shape, depth=words // banks, init=[]) for _ in range(banks)
         ]
-        write = stream.Signature(write_layout(words, config))
         super().__init__(
             {
                 "feeder": In(window_read_signature(config)),
                 "vector": In(read_signature(words, config)),
                 "store": In(read_signature(words, config)),
-                "vector_write": In(write),
-                "load_write": In(write),
+                "vector_write": In(stream.Signature(result_layout(config))),
+                "load_write": In(stream.Signature(write_layout(words, config))),
             }
         )
 
@@ -65,7 +66,8 @@ class ActivationBuffer(wiring.Component):
         feeder_uses, vector_uses = Signal(banks), Signal(banks)
         for bank, contents in enumerate(self.contents):
             m.submodules[f"bank_{bank}"] = words_of_bank = storage(contents)
-            self._write(m, bank, words_of_bank.write_port())
+            bytewise = {"granularity": 8} if self.config.bit_lanes else {}
+            self._write(m, bank, words_of_bank.write_port(**bytewise))
             read = words_of_bank.read_port()
             self._read(m, bank, read, feeder_uses[bank], vector_uses[bank])
             m.d.comb += words[bank].eq(read.data)
@@ -125,8 +127,12 @@ class ActivationBuffer(wiring.Component):
         vector, load = self.vector_write, self.load_write
         vector_writes = vector.valid & (self._bank(vector.p.addr) == bank)
         load_writes = load.valid & (self._bank(load.p.addr) == bank)
+        writes = vector_writes | load_writes
+        if self.config.bit_lanes:
+            size = self.config.word_bytes
+            writes = Mux(vector_writes, vector.p.mask, load_writes.replicate(size))
         m.d.comb += [
-            port.en.eq(vector_writes | load_writes),
+            port.en.eq(writes),
             port.addr.eq(Mux(vector_writes, self._row(vector.p.addr), self._row(load.p.addr))),
             port.data.eq(Mux(vector_writes, vector.p.data, load.p.data)),
         ]

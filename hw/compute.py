@@ -1,6 +1,6 @@
 """Compute: the buffers and both engines, everything but memory traffic and control."""
 
-from amaranth import Module
+from amaranth import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -97,6 +97,12 @@ class Compute(wiring.Component):
         m.d.comb += [
             self.trace_write.valid.eq(vector.write.valid),
             self.trace_write.addr.eq(vector.write.p.addr),
-            self.trace_write.data.eq(vector.write.p.data),
+            self.trace_write.data.eq(self._written(vector.write.p)),
         ]
         return m
+
+    def _written(self, write):
+        """Return the bytes that are written, and 0 for the others."""
+        if not self.config.bit_lanes:
+            return write.data
+        return write.data & Cat(byte.replicate(8) for byte in write.mask)

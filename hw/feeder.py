@@ -8,6 +8,8 @@ from amaranth.utils import ceil_log2, exact_log2
 from ..isa.config import Config
 from ..isa.instructions import Engine
 from .accumulators import Accumulators, operation_layout
+from .bit_array import bit_control_layout
+from .bit_feeder import BitFeeder
 from .interfaces import job_layout, window_read_signature
 from .job_nest import JobNest, Move
 from .saturate import saturate
@@ -62,7 +64,9 @@ class Feeder(wiring.Component):
     read : Out(window_read_signature(config))
         Activation buffer.
     operands : Out(data.ArrayLayout(signed(8), config.rows))
-        For the array.
+        For the array; 0 for bitwise tiles.
+    bits, control : Out(config.bit_lanes), Out(bit_control_layout(config))
+        For the bit array, if there is one.
     swap : Out(1)
         For the array: the next tile begins with the operands of the next cycle.
     operation : Out(operation_layout(config))
@@ -74,8 +78,10 @@ class Feeder(wiring.Component):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        bits = {"bits": Out(config.bit_lanes), "control": Out(bit_control_layout(config))}
         super().__init__(
             {
+                **(bits if config.bit_lanes else {}),
                 "job": In(stream.Signature(job_layout(Engine.MAC))),
                 "pending": In(1),
                 "swaps": Out(1),
@@ -126,6 +132,16 @@ class Feeder(wiring.Component):
                 swap = swapped
         m.d.comb += [self.operation.eq(operation), self.swap.eq(swap)]
         self._align(m, values, job.loops, operations[:2])
+        if self.config.bit_lanes:
+            m.submodules.bit_feeder = bit_feeder = BitFeeder(self.config)
+            m.d.comb += [
+                bit_feeder.job.eq(job),
+                bit_feeder.last_block.eq(last.blocks),
+                bit_feeder.word.eq(self._window),
+                bit_feeder.inside.eq(operations[-2].valid & self._word_inside),
+                self.bits.eq(bit_feeder.bits),
+                self.control.eq(bit_feeder.control),
+            ]
         return m
 
     def _unsettled(self, m, operation):
@@ -148,7 +164,7 @@ class Feeder(wiring.Component):
         rows, word_bytes = self.config.rows, self.config.word_bytes
         offset_bits = exact_log2(word_bytes)
         offsets = [Signal(offset_bits, name=f"offset_{n}", reset_less=True) for n in range(3)]
-        window = Signal(16 * word_bytes, reset_less=True)
+        self._window = window = Signal(16 * word_bytes, reset_less=True)
         offset = values.addr[:offset_bits]
         again, keeps = self._again, Signal(reset_less=True)
         wide = offset > word_bytes - rows
@@ -179,6 +195,8 @@ class Feeder(wiring.Component):
         inside = Signal(rows, reset_less=True)
         y_inside, y_inside_next = Signal(reset_less=True), Signal(reset_less=True)
         folded = Signal(reset_less=True)
+        bitwise = [Signal(name=f"bitwise_{n}", reset_less=True) for n in range(2)]
+        self._word_inside = Signal(reset_less=True)
         flips = [Signal(name=f"flip_{n}", reset_less=True) for n in range(3)]
         m.d.sync += [
             before.eq(-values.x),
@@ -189,7 +207,10 @@ class Feeder(wiring.Component):
             low.eq(saturate(Mux(folded | (before <= 0), before, rows), 0, rows)),
             high.eq(saturate(Mux(folded | (room <= 0), room, rows), 0, rows)),
             Cat(flips).eq(Cat(loops.unsigned, flips)),
+            Cat(bitwise).eq(Cat(loops.bitwise, bitwise)),
+            self._word_inside.eq(y_inside_next & (low == 0) & (high != 0)),
         ]
+        bytes_count = ~bitwise[-1] if self.config.bit_lanes else 1
         for row in range(rows):
-            m.d.sync += inside[row].eq(y_inside_next & (low <= row) & (row < high))
+            m.d.sync += inside[row].eq(y_inside_next & bytes_count & (low <= row) & (row < high))
         return inside, flips[-1]

@@ -16,6 +16,7 @@ __all__ = [
     "job_layout",
     "job_parts",
     "read_signature",
+    "result_layout",
     "write_layout",
 ]
 
@@ -69,6 +70,16 @@ def write_layout(words: int, config: Config) -> data.StructLayout:
     return data.StructLayout({"addr": range(words), "data": 8 * config.word_bytes})
 
 
+def result_layout(config: Config) -> data.StructLayout:
+    """Return the payload of the vector unit's write port.
+
+    With a bit array, results may be parts of a word: ``mask`` says which bytes are written.
+    """
+    layout = write_layout(config.activation_words, config)
+    mask = {"mask": config.word_bytes} if config.bit_lanes else {}
+    return data.StructLayout({**layout.members, **mask})
+
+
 def read_signature(words: int, config: Config) -> wiring.Signature:
     """Return a read port as its user sees it: a stream of addresses, data one cycle later.
 
@@ -115,7 +126,7 @@ def accumulator_read_signature(config: Config) -> wiring.Signature:
 
 
 def write_trace_signature(config: Config) -> wiring.Signature:
-    """Return words that are written, for an observer."""
+    """Return words that are written, for an observer; bytes that are not written are 0."""
     return wiring.Signature(
         {
             "valid": Out(1),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..isa.config import Config
 from ..isa.instructions import Engine
 from .accumulators import Accumulators
+from .bit_array import BitArray
 from .feeder import Feeder
 from .interfaces import (
     accumulator_read_signature,
@@ -15,7 +16,7 @@ from .interfaces import (
     window_read_signature,
 )
 from .mac_array import MacArray
-from .weight_loader import WeightLoader
+from .weight_loader import WeightLoader, tiles_layout
 
 __all__ = ["MacEngine"]
 
@@ -26,6 +27,9 @@ class MacEngine(wiring.Component):
     A tile takes as many cycles as it has pixels, and equal tiles no fewer than the array has rows;
     no cycle is lost between tiles, nor between jobs if the next one is there in time. One job
     beyond the present one is accepted, so that its weights are loaded ahead.
+
+    Bitwise tiles go to a bit array beside the array, if there is one, and into the same
+    accumulators; there ``columns`` takes the place of ``rows``.
 
     To be precise, with cycles counted at the array's operands: weights arrive ``rows`` cycles after
     the previous tile's weights or 2 cycles after the previous tile's first operand, whichever is
@@ -83,7 +87,12 @@ class MacEngine(wiring.Component):
 
         # The next job goes to the feeder and, often earlier, to the loader.
         m.d.comb += self.job.ready.eq(~feeder.job.valid & ~loader.job.valid)
-        for taker, part in ((feeder.job, self.job.p), (loader.job, self.job.p.work.weight_addr)):
+        tiles = Signal(tiles_layout(self.config))
+        m.d.comb += [
+            tiles.addr.eq(self.job.p.work.weight_addr),
+            tiles.bitwise.eq(self.job.p.loops.bitwise),
+        ]
+        for taker, part in ((feeder.job, self.job.p), (loader.job, tiles)):
             offer = Signal.like(taker.payload, reset_less=True)
             offered = Signal()
             m.d.comb += [taker.payload.eq(offer), taker.valid.eq(offered)]
@@ -100,11 +109,27 @@ class MacEngine(wiring.Component):
             array.swap.eq(feeder.swap),
             array.load.eq(loader.load),
             accumulators.operation.eq(feeder.operation),
-            accumulators.totals.eq(array.totals),
             self.done.eq(accumulators.done),
             self.active.eq(feeder.operation.valid),
         ]
+        self._totals(m, feeder, loader, array, accumulators)
         connect(m, feeder.read, flipped(self.activations))
         connect(m, loader.read, flipped(self.weights))
         connect(m, flipped(self.accumulators), accumulators.read)
         return m
+
+    def _totals(self, m, feeder, loader, array, accumulators):
+        """Add the totals of the arrays; where one has operands, those of the other are 0."""
+        if not self.config.bit_lanes:
+            m.d.comb += accumulators.totals.eq(array.totals)
+            return
+        m.submodules.bit_array = bit_array = BitArray(self.config)
+        m.d.comb += [
+            bit_array.operands.eq(feeder.bits),
+            bit_array.control.eq(feeder.control),
+            bit_array.swap.eq(feeder.swap),
+            bit_array.load.eq(loader.bit_load),
+        ]
+        for column in range(self.config.columns):
+            both = array.totals[column] | bit_array.totals[column]
+            m.d.comb += accumulators.totals[column].eq(both)

@@ -1,6 +1,6 @@
 """Vector: drains accumulators, runs kernel taps, requantizes, writes results."""
 
-from amaranth import EnableInserter, Module, Signal
+from amaranth import Cat, EnableInserter, Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -11,7 +11,7 @@ from .interfaces import (
     job_layout,
     private_read_signature,
     read_signature,
-    write_layout,
+    result_layout,
 )
 from .requantizer import Requantizer
 from .tap_unit import TapUnit
@@ -47,7 +47,7 @@ class Vector(wiring.Component):
         A pixel or input word is taken.
     read : Out(read_signature(config.activation_words, config))
         Activation buffer, for input and residual words.
-    write : Out(stream.Signature(write_layout(config.activation_words, config)))
+    write : Out(stream.Signature(result_layout(config)))
         Results; must always be ready.
     accumulators : Out(accumulator_read_signature(config))
         Sums of the array.
@@ -73,7 +73,7 @@ class Vector(wiring.Component):
                 "done": Out(1),
                 "active": Out(1),
                 "read": Out(read_signature(words, config)),
-                "write": Out(stream.Signature(write_layout(words, config))),
+                "write": Out(stream.Signature(result_layout(config))),
                 "accumulators": Out(accumulator_read_signature(config)),
                 "parameters": Out(private_read_signature(config.parameter_words, parameter_bits)),
             }
@@ -124,7 +124,20 @@ class Vector(wiring.Component):
             self.write.p.addr.eq(tokens[-1].addr),
             self.write.p.data.eq(requantizer.codes.as_value()),
         ]
+        if self.config.bit_lanes:
+            self._pack(m, job, requantizer.codes)
         return m
+
+    def _pack(self, m, job, codes):
+        """Write one bit of each code, if the job says so, and leave the other bytes alone."""
+        size = self.config.columns // 8
+        bits = Cat(code.bit_select(job.requantize.plane, 1) for code in codes)
+        m.d.comb += self.write.p.mask.eq(~0)
+        with m.If(job.requantize.pack):
+            m.d.comb += [
+                self.write.p.data.eq(bits.replicate(8)),
+                self.write.p.mask.eq(Cat((job.work.part == n).replicate(size) for n in range(8))),
+            ]
 
     def _delayed(self, m, token, cycles, name):
         """Return a token now and after each of the next cycles."""

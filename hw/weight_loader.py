@@ -1,18 +1,26 @@
 """WeightLoader: brings the weights of the next tile while the array uses the present ones."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from .bit_array import bit_load_layout
 from .interfaces import private_read_signature
 from .mac_array import array_load_layout
 
-__all__ = ["WeightLoader"]
+__all__ = ["WeightLoader", "tiles_layout"]
+
+
+def tiles_layout(config: Config) -> data.StructLayout:
+    """Return where a job's tiles begin, and whether they are for the bit array."""
+    return data.StructLayout({"addr": range(config.weight_words), "bitwise": 1})
 
 
 class WeightLoader(wiring.Component):
-    """Read tiles of ``rows`` words, one word each cycle, exactly one tile ahead of the feeder.
+    """Read tiles, one word each cycle, exactly one tile ahead of the feeder.
+
+    A tile has ``rows`` words, or ``columns`` if it is for the bit array.
 
     ``pending`` says that a tile is on its way or has arrived; a swap may be issued from then on,
     because the load has a head start on it. A swap makes room for another tile. Tiles of a job
@@ -25,8 +33,8 @@ class WeightLoader(wiring.Component):
 
     Members
     -------
-    job : In(stream.Signature(range(config.weight_words)))
-        Address of a job's first tile.
+    job : In(stream.Signature(tiles_layout(config)))
+        A job's first tile.
     pending : Out(1)
         The feeder may swap.
     swap : In(1)
@@ -36,7 +44,9 @@ class WeightLoader(wiring.Component):
     read : Out(private_read_signature(config.weight_words, 8 * config.word_bytes))
         Weight buffer.
     load : Out(array_load_layout(config))
-        Weights for the array.
+        Weights for the array, a row in each cycle.
+    bit_load : Out(bit_load_layout(config))
+        Weights for the bit array, a column in each cycle.
     """
 
     #: Cycles from the first one of ``pending`` to the first row of weights on ``load``.
@@ -46,45 +56,61 @@ class WeightLoader(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "job": In(stream.Signature(range(config.weight_words))),
+                "job": In(stream.Signature(tiles_layout(config))),
                 "pending": Out(1),
                 "swap": In(1),
                 "ends": In(1),
                 "read": Out(private_read_signature(config.weight_words, 8 * config.word_bytes)),
                 "load": Out(array_load_layout(config)),
+                "bit_load": Out(bit_load_layout(config)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        last_row = self.config.rows - 1
-        row = Signal(range(self.config.rows))
-        reads, continues = Signal(), Signal()
-        addr = Signal(range(self.config.weight_words), reset_less=True)
+        config = self.config
+        words = Signal(range(config.columns))  # columns are no fewer than rows
+        reads, continues, bitwise = Signal(), Signal(), Signal()
+        addr = Signal(range(config.weight_words), reset_less=True)
+        last = words == config.rows - 1
+        if config.bit_lanes:
+            last = words == Mux(bitwise, config.columns - 1, config.rows - 1)
 
         with m.If(self.swap):
             m.d.sync += [self.pending.eq(0), continues.eq(~self.ends)]
 
         with m.If(reads):
-            m.d.sync += [addr.eq(addr + 1), row.eq(Mux(row == last_row, 0, row + 1))]
-            with m.If(row == last_row):
+            m.d.sync += [addr.eq(addr + 1), words.eq(Mux(last, 0, words + 1))]
+            with m.If(last):
                 m.d.sync += reads.eq(0)
 
-        free = ~self.pending & (~reads | (row == last_row))
+        free = ~self.pending & (~reads | last)
         m.d.comb += self.job.ready.eq(free & ~continues)
         with m.If(self.job.ready & self.job.valid):
-            m.d.sync += addr.eq(self.job.payload)
+            m.d.sync += [addr.eq(self.job.p.addr), bitwise.eq(self.job.p.bitwise)]
         with m.If(free & (continues | self.job.valid)):
             m.d.sync += [self.pending.eq(1), reads.eq(1)]
 
-        fetched_row = Signal.like(row, reset_less=True)
-        fetched = Signal()
         m.d.comb += self.read.addr.eq(addr)
+        self._loads(m, reads, words, bitwise)
+        return m
+
+    def _loads(self, m, reads, words, bitwise):
+        """Give the words that were read to their array."""
+        fetched_word = Signal.like(words, reset_less=True)
+        fetched, fetched_bits = Signal(), Signal()
+        bits = bitwise if self.config.bit_lanes else 0
         m.d.sync += [
-            fetched.eq(reads),
-            fetched_row.eq(row),
+            fetched.eq(reads & ~bits),
+            fetched_bits.eq(reads & bits),
+            fetched_word.eq(words),
             self.load.valid.eq(fetched),
-            self.load.row.eq(fetched_row),
+            self.load.row.eq(fetched_word),
             self.load.weights.eq(self.read.data),
         ]
-        return m
+        if self.config.bit_lanes:
+            m.d.sync += [
+                self.bit_load.valid.eq(fetched_bits),
+                self.bit_load.column.eq(fetched_word),
+                self.bit_load.weights.eq(self.read.data),
+            ]

@@ -2,26 +2,27 @@
 
 A *bit-plane* holds one bit of every code. A bit means 0 and 1 (unipolar) or -1 and +1 (bipolar); a
 tensor is a sum of planes, each times a signed power of two. With ``p`` the population count over
-the lanes that count, ``n`` of them, the dot product of operand bits ``a`` and weight bits ``w`` is
+the lanes that count, ``n`` of them, a tile of operand bits ``a`` and weight bits ``w`` gives ``t``:
 
-======== ======== =======================================
-operands weights  sum
-======== ======== =======================================
-unipolar unipolar ``p(a & w)``
-unipolar bipolar  ``2 p(a & w) - p(a)``
-bipolar  unipolar ``2 p(a & w) - p(w)``
-bipolar  bipolar  ``4 p(a & w) - 2 p(a) - 2 p(w) + n``
-======== ======== =======================================
+======== ======== =================================== ==================
+operands weights  ``t``                               dot product
+======== ======== =================================== ==================
+unipolar unipolar ``2 p(a & w)``                      ``t / 2``
+unipolar bipolar  ``2 p(a & w) - p(a)``               ``t``
+bipolar  unipolar ``2 p(a & w) - p(w)``               ``t``
+bipolar  bipolar  ``2 p(a & w) - p(a) - p(w) + n/2``  ``2 t``, for even n
+======== ======== =================================== ==================
 
 so that columns count nothing but ``a & w``: ``p(a)`` is the same for all of them, and ``p(w)`` is
-known when weights are loaded. The last is the XNOR population count of binary networks (LSBQ, arXiv
+known when weights are loaded. Accumulators take ``t * 2**shift / 2``, so the shift makes up for
+what the dot product is. The last row is the XNOR population count of binary networks (LSBQ, arXiv
 2001.02786), the first serves integers bit by bit.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bit_dot", "pack_bits", "unpack_bits"]
+__all__ = ["bit_sums", "pack_bits", "part_bytes", "unpack_bits"]
 
 Bits = NDArray[np.uint8]
 
@@ -36,10 +37,16 @@ def pack_bits(bits: NDArray[np.int64]) -> NDArray[np.uint8]:
     return np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
 
 
-def bit_dot(
+def part_bytes(part: int, columns: int) -> slice:
+    """Return which bytes of a word the bits of all lanes take, as its eighth ``part``."""
+    size = columns // 8
+    return slice(part * size, (part + 1) * size)
+
+
+def bit_sums(
     operands: Bits, weights: Bits, count: int, bipolar_inputs: bool, bipolar_weights: bool
 ) -> NDArray[np.int64]:
-    """Return the dot products of a tile, as the bit array makes them.
+    """Return ``t`` of a tile, as the bit array makes it.
 
     Parameters
     ----------
@@ -61,9 +68,9 @@ def bit_dot(
     masked[:, count:] = 0
     # Products of bits are exact in float32, and their sums far below 2**24.
     both = masked.astype(np.float32) @ weights.astype(np.float32).T
-    total = both.astype(np.int64) << (bipolar_inputs + bipolar_weights)
+    total = 2 * both.astype(np.int64)
     if bipolar_weights:
-        total -= masked.sum(axis=1, dtype=np.int64)[:, None] << bipolar_inputs
+        total -= masked.sum(axis=1, dtype=np.int64)[:, None]
     if bipolar_inputs:
-        total -= weights.sum(axis=1, dtype=np.int64) << bipolar_weights
-    return total + (count if bipolar_inputs and bipolar_weights else 0)
+        total -= weights.sum(axis=1, dtype=np.int64)
+    return total + (count // 2 if bipolar_inputs and bipolar_weights else 0)

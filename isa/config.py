@@ -55,8 +55,8 @@ class Config:
         Widest codes that the vector unit makes by thresholds, 0 (none) to 4.
     bit_lanes : int
         Bits that a column of the bit array takes each cycle: those of a whole activation word,
-        ``8 * word_bytes``; 0 leaves the bit array out. Needs at least 8 rows, and columns that are
-        a power of two.
+        ``8 * word_bytes``; 0 leaves the bit array out. Needs columns that are a power of two, and
+        one row more than ``log2(bit_lanes)``: as deep as its sums are.
 
     Raises
     ------
@@ -110,7 +110,8 @@ class Config:
         if self.bit_lanes:
             lanes = 8 * self.word_bytes
             self._check("bit_lanes", self.bit_lanes == lanes, f"be 0 or {lanes}")
-            self._check("rows", self.rows >= 8, "be at least 8 beside a bit array")
+            depth = lanes.bit_length()
+            self._check("rows", self.rows >= depth, f"be at least {depth} beside a bit array")
             self._check(
                 "columns", self.columns == self.word_bytes, "be a power of two beside a bit array"
             )

@@ -206,7 +206,11 @@ _MAC_LOOPS = (
     _u("bitwise", 1, "Operands are whole words of bits, for the bit array."),
     _u("bipolar_inputs", 1, "Bits of operands mean -1 and +1; otherwise 0 and 1."),
     _u("bipolar_weights", 1, "Bits of weights mean -1 and +1; otherwise 0 and 1."),
-    _u("lanes", 10, "Bits of a word that count in the last block; in others all do."),
+    _u(
+        "lanes",
+        10,
+        "Bits of a word that count in the last block; in others all do. Even if both are bipolar.",
+    ),
 )
 
 _MAC = (
@@ -220,7 +224,7 @@ _MAC = (
     _s("y", 14, "Position y of the first operand; negative in the padding above."),
     _s("x", 18, "Position x of the first operand; negative in the padding to the left."),
     _u("weight_addr", WORD_ADDR_BITS, "Word address of the first weight tile; the rest follows."),
-    _u("shift", 4, "Left shift of what bitwise tiles add."),
+    _u("shift", 3, "Left shift of what bitwise tiles add, before it is halved."),
     _u("negative", 1, "Bitwise tiles are subtracted."),
 )
 

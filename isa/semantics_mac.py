@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .bitwise import bit_dot, unpack_bits
+from .bitwise import bit_sums, unpack_bits
 from .instructions import Instruction
 from .machine import Machine, outer
 
@@ -64,19 +64,23 @@ def _bit_sums(machine: Machine, loops: Instruction, i: Instruction) -> NDArray[n
         raise ValueError("bitwise work is not folded, and has one group")
     if not 1 <= loops["lanes"] <= config.bit_lanes:
         raise ValueError(f"MAC_LOOPS.lanes must be 1…{config.bit_lanes}, not {loops['lanes']}")
+    kinds = bool(loops["bipolar_inputs"]), bool(loops["bipolar_weights"])
+    if all(kinds) and loops["lanes"] % 2:
+        raise ValueError(f"MAC_LOOPS.lanes of bipolar codes must be even, not {loops['lanes']}")
+    if any(kinds) and not i["shift"]:
+        raise ValueError("MAC.shift of bipolar codes must be at least 1")
     operands, inside = _bit_operands(machine, loops, i)
     tiles = len(operands)
     words = _weight_words(machine, i, tiles * config.columns)
     weights = unpack_bits(words).reshape(tiles, config.columns, -1)
-    kinds = bool(loops["bipolar_inputs"]), bool(loops["bipolar_weights"])
     counts = np.full(tiles, config.bit_lanes)
     per_block = loops["kernel_rows"] * loops["kernel_columns"]
     counts[-per_block:] = loops["lanes"]
     total = np.zeros((operands.shape[1], config.columns), np.int64)
     for tile in range(tiles):
-        sums = bit_dot(operands[tile], weights[tile], int(counts[tile]), *kinds)
+        sums = bit_sums(operands[tile], weights[tile], int(counts[tile]), *kinds)
         total += np.where(inside[tile][:, None], sums, 0)
-    scaled = total << i["shift"]
+    scaled = total << i["shift"] >> 1
     return -scaled if i["negative"] else scaled
 
 

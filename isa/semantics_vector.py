@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .bitwise import pack_bits
+from .bitwise import pack_bits, part_bytes
 from .config import Config
 from .instructions import Instruction, Opcode, VectorOperation, VectorSource
 from .machine import Machine, check_inside, outer
@@ -74,8 +74,8 @@ def _write(
         return
     if not machine.config.bit_lanes:
         raise ValueError("packed results; this configuration has no bit array")
-    first, size = i["part"] * columns // 8, columns // 8
-    machine.activation[writes, first : first + size] = pack_bits(codes >> q["plane"] & 1)
+    packed = pack_bits(codes >> q["plane"] & 1)
+    machine.activation[writes, part_bytes(i["part"], columns)] = packed
 
 
 def _window(

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ..isa.bitwise import part_bytes
 from ..isa.instructions import Instruction, Opcode
 from ..isa.program import Program, Segment
 from ..isa.registers import Error
@@ -96,13 +97,23 @@ class _Recorder:
             where = describe_instruction(self.program, index)
             raise SimulationError(f"{error}, at {where}", index=index) from error
         if written is not None:
-            self._record(written)
+            self._record(instruction, written)
 
-    def _record(self, written: NDArray[np.int64]) -> None:
+    def _record(self, work: Instruction, written: NDArray[np.int64]) -> None:
         self.counts.append(len(written))
         if self.trace:
             self.addresses.append(written.astype(np.int32))
-            self.data.append(self.machine.activation[written])
+            self.data.append(self._bytes(work, written))
+
+    def _bytes(self, work: Instruction, written: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the bytes that work wrote, and 0 for those it left alone."""
+        words = self.machine.activation[written]
+        if self.machine.settings[Opcode.VECTOR_REQUANTIZE]["pack"]:
+            part = part_bytes(work["part"], self.machine.config.columns)
+            packed = words[:, part].copy()
+            words[:] = 0
+            words[:, part] = packed
+        return words
 
     def run(self) -> Run:
         """Return the result."""

@@ -27,7 +27,7 @@ class Run:
         ``(n,)``: word address in the activation buffer of each word that VECTOR work wrote, in
         order; empty without tracing.
     data : uint8 array
-        ``(n, word_bytes)``: what it wrote.
+        ``(n, word_bytes)``: what it wrote; bytes that packed results leave alone are 0.
     counts : int32 array
         Words that each VECTOR instruction writes, in order; with tracing they add up to ``n``,
         unless the hardware is wrong.

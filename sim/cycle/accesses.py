@@ -108,7 +108,8 @@ class _Counter:
         pixels = work["rows"] * loops["columns"]
         sums = config.columns * _SUM_BYTES
         row[Access.ARRAY_STEPS] += tiles * pixels
-        row[Access.WEIGHT_READ] += tiles * config.rows * config.word_bytes
+        words = config.columns if loops["bitwise"] else config.rows
+        row[Access.WEIGHT_READ] += tiles * words * config.word_bytes
         row[Access.ACCUMULATOR_WRITE] += tiles * pixels * sums
         row[Access.ACCUMULATOR_READ] += (tiles - 1 + work["accumulate"]) * pixels * sums
         row[Access.ACTIVATION_READ] += self._operands(loops, work, tiles * pixels)

@@ -35,6 +35,15 @@ class _Operation:
 
 
 @dataclass(slots=True)
+class _Size:
+    """How much a job is: its tiles, the weight words and the pixels of each."""
+
+    tiles: int
+    words: int
+    pixels: int
+
+
+@dataclass(slots=True)
 class _Tiles:
     """When the operands of a job are issued: of each tile, and the rest without a gap.
 
@@ -85,7 +94,7 @@ class MacEngine:
     def __init__(self, config: Config, buffer: ActivationBuffer) -> None:
         self._config, self._buffer = config, buffer
         self._done = mac_done(config)
-        self._issued = self._loaded = self._swapped = _NO_TIME
+        self._issued = self._load_ends = self._swapped = _NO_TIME
         self._recent: list[_Operation] = []
         self._operand = (_NO_TIME, 0)
         self.free = self.active = 0
@@ -97,31 +106,34 @@ class MacEngine:
         tiles = 1
         for level in _TILE_LEVELS:
             tiles *= loops[level]
-        pixels = work["rows"] * loops["columns"]
+        words = self._config.columns if loops["bitwise"] else self._config.rows
+        size = _Size(tiles, words, work["rows"] * loops["columns"])
         offered = time + MAC_OFFER
-        load = max(self._swapped + MAC_PENDING, self._loaded + self._config.rows, offered)
+        load = max(self._swapped + MAC_PENDING, self._load_ends, offered)
         fed = max(offered, self._issued)
         self.free = max(load, fed) + REGISTER
         begin = max(fed + REGISTER, load + MAC_PENDING)
-        plan = self._plan(begin, load, tiles, pixels, work)
-        self._note(plan, tiles, pixels, loops, work)
+        plan = self._plan(begin, load, size, work)
+        self._load_ends = plan.last_load + words
+        self._note(plan, size, loops, work)
         return self._issued + self._done
 
-    def _plan(self, begin: int, load: int, tiles: int, pixels: int, work: Fields) -> _Tiles:
+    def _plan(self, begin: int, load: int, size: _Size, work: Fields) -> _Tiles:
         """Return when tiles begin; the first one not before ``begin``."""
+        tiles, words, pixels = size.tiles, size.words, size.pixels
         first = self._first_operands(begin, min(pixels, ACCUMULATOR_DISTANCE - 1), work)
         if first[-1] != first[0] + len(first) - 1:
-            return self._walk(begin, load, tiles, pixels, work)
-        rows, step = self._config.rows, max(pixels, ACCUMULATOR_DISTANCE)
+            return self._walk(begin, load, size, work)
+        step = max(pixels, ACCUMULATOR_DISTANCE)
         number = np.arange(tiles)
         starts = first[0] + step * number
-        if step >= rows:
+        if step >= words:
             last = load
             if tiles > 1:
-                last = max(int(starts[-2]) + MAC_PENDING, load + (tiles - 1) * rows)
+                last = max(int(starts[-2]) + MAC_PENDING, load + (tiles - 1) * words)
             return _Tiles(starts, pixels, last)
-        second = max(first[0] + MAC_PENDING, load + rows)
-        loads = second + rows * (number - 1)
+        second = max(first[0] + MAC_PENDING, load + words)
+        loads = second + words * (number - 1)
         loads[0] = load
         starts = np.maximum(starts, loads + MAC_PENDING)
         return _Tiles(starts, pixels, int(loads[-1]))
@@ -141,30 +153,30 @@ class MacEngine:
         clashes = [o.time for o in recent if o.pixel == pixel and o.half == half]
         return max(clashes, default=_NO_TIME) + ACCUMULATOR_DISTANCE
 
-    def _walk(self, begin: int, load: int, tiles: int, pixels: int, work: Fields) -> _Tiles:
+    def _walk(self, begin: int, load: int, size: _Size, work: Fields) -> _Tiles:
         """Return when each operand is issued, one after the other; all of them accumulate."""
-        recent, rows = list(self._recent), self._config.rows
-        issues = np.zeros((tiles, pixels), np.int64)
+        recent = list(self._recent)
+        issues = np.zeros((size.tiles, size.pixels), np.int64)
         time = begin
-        for tile in range(tiles):
+        for tile in range(size.tiles):
             if tile:
-                load = max(int(issues[tile - 1, 0]) + MAC_PENDING, load + rows)
+                load = max(int(issues[tile - 1, 0]) + MAC_PENDING, load + size.words)
                 time = max(time, load + MAC_PENDING)
-            for index in range(pixels):
+            for index in range(size.pixels):
                 half, pixel = work["half"], work["pixel"] + index
                 time = max(time, self._settled(half, pixel, recent))
                 issues[tile, index] = time
                 recent = [*recent[-2:], _Operation(time, half, pixel)]
                 time += 1
-        return _Tiles(issues[:, 0], pixels, load, issues)
+        return _Tiles(issues[:, 0], size.pixels, load, issues)
 
-    def _note(self, plan: _Tiles, tiles: int, pixels: int, loops: Fields, work: Fields) -> None:
+    def _note(self, plan: _Tiles, size: _Size, loops: Fields, work: Fields) -> None:
         """Remember what matters to the jobs that follow, and what is read."""
+        tiles, pixels = size.tiles, size.pixels
         reads = FeederReads(self._config, plan.table, loops, work, self._operand)
         reads.bounds(int(plan.starts[0]) + FEEDER_READ, plan.last + FEEDER_READ)
         self._buffer.reads.expect(reads)
         self._issued, self._swapped = plan.last, int(plan.starts[-1])
-        self._loaded = plan.last_load
         self.begins.append(int(plan.starts[0]))
         self.stalls.append(plan.last + 1 - self.begins[-1] - tiles * pixels)
         self._operand = plan.last, operand_address(self._config, loops, work)

@@ -179,7 +179,7 @@ def small_program():
         ),
         layer_of=np.array([-1, 0, 0, 1, 2, -1], np.int32),
         tensors=(),
-        tiles=np.zeros((0, 6), np.int32),
+        tiles=np.zeros((0, 7), np.int32),
     )
 
 

@@ -10,7 +10,7 @@ from shiftloom.hw.compute import Compute
 from shiftloom.isa.config import Config
 from shiftloom.isa.instructions import Opcode, VectorSource
 from shiftloom.isa.semantics import execute
-from tests.support.jobs import Jobs, payload, random_machine
+from tests.support.jobs import Jobs, payload, random_machine, written_bytes
 from tests.support.pysim import send
 from tests.support.stalls import sometimes
 
@@ -53,7 +53,19 @@ PLAIN = Config(
     burst_beats=16,
     threshold_bits=0,
 )
-CONFIGS = pytest.mark.parametrize("config", [TINY, ODD, PLAIN], ids=lambda c: c.name)
+BITS = Config(
+    name="bits",
+    rows=7,
+    columns=8,
+    bus_bytes=8,
+    activation_bytes=3072,
+    weight_bytes=8192,
+    parameter_bytes=32768,
+    accumulator_pixels=29,
+    burst_beats=16,
+    bit_lanes=64,
+)
+CONFIGS = pytest.mark.parametrize("config", [TINY, ODD, PLAIN, BITS], ids=lambda c: c.name)
 
 
 def number(word):
@@ -139,16 +151,14 @@ class Bench:
             for instruction in job:
                 written = execute(self.machine, instruction)
             if written is not None:
-                writes += written.tolist()
+                words = written_bytes(self.machine, job[-1], written)
+                writes += zip(written.tolist(), map(number, words), strict=True)
         return result, writes
 
     def check(self, simulate, jobs, *others):
         result, writes = self.run(simulate, jobs, *others)
-        assert [addr for addr, _ in self.writes] == writes
-        final = dict(self.writes)
-        expected = [number(word) for word in self.machine.activation]
-        assert all(expected[addr] == data for addr, data in final.items())
-        assert result == expected
+        assert self.writes == writes
+        assert result == [number(word) for word in self.machine.activation]
 
 
 @CONFIGS

@@ -14,7 +14,7 @@ from tests.support.jobs import Jobs, payload, random_machine, tiles_of
 from tests.support.pysim import send
 from tests.support.stalls import sometimes
 
-SIZES = {"bus_bytes": 8, "weight_bytes": 8192, "parameter_bytes": 1024, "burst_beats": 16}
+SIZES = {"bus_bytes": 8, "weight_bytes": 16384, "parameter_bytes": 1024, "burst_beats": 16}
 TINY = Config(name="tiny", rows=4, columns=4, activation_bytes=1024, accumulator_pixels=32, **SIZES)
 ODD = Config(name="odd", rows=6, columns=10, activation_bytes=1344, accumulator_pixels=25, **SIZES)
 NARROW = Config(
@@ -26,6 +26,16 @@ NARROW = Config(
     activation_banks=2,
     **SIZES,
 )
+BITS = Config(
+    name="bits",
+    rows=7,
+    columns=8,
+    activation_bytes=1024,
+    accumulator_pixels=32,
+    bit_lanes=64,
+    **SIZES,
+)
+CONFIGS = [TINY, ODD, NARROW, BITS]
 
 
 class Bench(Elaboratable):
@@ -73,6 +83,11 @@ def jobs_of(config, seed):
     return Jobs(Machine(config, []), seed)
 
 
+def words_of(config, loops):
+    """Return the weight words of a tile."""
+    return config.columns if loops["bitwise"] else config.rows
+
+
 def run(simulate, config, jobs, *, seed=0, stalls=0.0):
     """Return accumulators, the machine that should be equal, and cycles of events."""
     machine = random_machine(config, seed)
@@ -106,7 +121,7 @@ def run(simulate, config, jobs, *, seed=0, stalls=0.0):
 
 @pytest.mark.parametrize("stalls", [0.0, 0.95])
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("config", [TINY, ODD, NARROW], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.name)
 def test_random_jobs_match_semantics(simulate, config, seed, stalls):
     source = jobs_of(config, seed)
     jobs = [source.mac() for _ in range(12)]
@@ -114,7 +129,7 @@ def test_random_jobs_match_semantics(simulate, config, seed, stalls):
     assert np.array_equal(got, expected)
 
 
-@pytest.mark.parametrize("config", [TINY, ODD, NARROW], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.name)
 def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
     source = jobs_of(config, 5)
     shapes = [(2, 3), (2, 2), (3, 4), (1, 4), (1, 5), (1, 4), (2, 5)] * 2
@@ -129,7 +144,7 @@ def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
         for _ in range(tiles_of(loops)):
             cycles += range(begins, begins + pixels)
             # The next weights begin with the swap, a row each cycle; operands may be right behind.
-            loaded = max(loaded + config.rows, begins + 2)
+            loaded = max(loaded + words_of(config, loops), begins + 2)
             begins = max(begins + pixels, loaded)
     assert events["active"] == cycles
 

@@ -38,7 +38,7 @@ def test_tiles_follow_swaps(simulate):
 
     async def jobs(ctx):
         for addr in JOBS:
-            ctx.set(dut.job.payload, addr)
+            ctx.set(dut.job.p.addr, addr)
             ctx.set(dut.job.valid, 1)
             await ctx.tick().until(dut.job.ready)
         ctx.set(dut.job.valid, 0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shiftloom.isa.bitwise import bit_dot
+from shiftloom.isa.bitwise import bit_sums
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Instruction, Opcode
 from shiftloom.isa.layout import pack_bit_weights, pack_parameters, pack_planes
@@ -23,10 +23,11 @@ def meaning(bits, bipolar):
 def test_dot_products_are_what_the_bits_mean(inputs, weights):
     generator = np.random.default_rng(1)
     a, w = generator.integers(0, 2, (9, 40), np.uint8), generator.integers(0, 2, (5, 40), np.uint8)
-    for count in (1, 23, 40):
+    for count in (40, 22, 2):
         w[:, count:] = 0
         expected = meaning(a, inputs)[:, :count] @ meaning(w, weights)[:, :count].T
-        assert (bit_dot(a, w, count, inputs, weights) == expected).all()
+        expected = expected * 2 >> inputs + weights
+        assert (bit_sums(a, w, count, inputs, weights) == expected).all()
 
 
 def convolve(x, w, bipolar):
@@ -81,7 +82,7 @@ def test_a_convolution_of_planes(bipolar):
     }
     execute(machine, Instruction(Opcode.MAC_LOOPS, loops))
     work = {"half": 1, "rows": 3, "y": -1, "x": -1, "addr": (7 - width - 1) * word}
-    work |= {"weight_addr": 3, "accumulate": 1, "shift": 3, "negative": 1}
+    work |= {"weight_addr": 3, "accumulate": 1, "shift": 3 + sum(bipolar), "negative": 1}
     execute(machine, Instruction(Opcode.MAC, work))
     expected = convolve(x[0], w, bipolar).reshape(SMALL.columns, -1).T
     assert (machine.accumulators[1, :9] == 1000 - 8 * expected).all()
@@ -121,6 +122,7 @@ LOOPS |= {"columns": 1, "lanes": 1, "height": 1, "width": 1}
         (SMALL, {"groups": 2}, 0, "one group"),
         (SMALL, {"lanes": 65}, 0, "1…64, not 65"),
         (SMALL, {"lanes": 0}, 0, "1…64, not 0"),
+        (SMALL, {"bipolar_inputs": 1, "bipolar_weights": 1}, 0, "even, not 1"),
         (SMALL, {}, 3, "whole words"),
     ],
 )
@@ -129,3 +131,10 @@ def test_what_the_machine_refuses(config, changes, addr, message):
     execute(machine, Instruction(Opcode.MAC_LOOPS, LOOPS | changes))
     with pytest.raises(ValueError, match=message):
         execute(machine, Instruction(Opcode.MAC, {"rows": 1, "addr": addr}))
+
+
+def test_odd_sums_are_not_halved():
+    machine = Machine(SMALL, [])
+    execute(machine, Instruction(Opcode.MAC_LOOPS, LOOPS | {"bipolar_weights": 1}))
+    with pytest.raises(ValueError, match="shift of bipolar"):
+        execute(machine, Instruction(Opcode.MAC, {"rows": 1}))

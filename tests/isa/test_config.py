@@ -115,7 +115,7 @@ def test_wrong_texts_are_refused(text, message):
 
 @pytest.mark.parametrize("source", ["huge", "missing.toml", "../configs/tiny/x"])
 def test_missing_configurations_are_refused(source):
-    with pytest.raises(ConfigError, match=r"no configuration .*: use base, odd, small, tiny"):
+    with pytest.raises(ConfigError, match=r"no configuration .*: use base, bits, odd, small, tiny"):
         load_config(source)
 
 
@@ -130,7 +130,7 @@ def test_file_that_is_no_text_is_refused(tmp_path):
     ("changes", "message"),
     [
         ({"bit_lanes": 32}, "be 0 or 64, not 32"),
-        ({"bit_lanes": 64, "rows": 4}, "at least 8 beside a bit array, not 4"),
+        ({"bit_lanes": 32, "rows": 4, "columns": 4}, "at least 6 beside a bit array, not 4"),
         ({"bit_lanes": 128, "columns": 12}, "power of two beside a bit array, not 12"),
     ],
 )

@@ -5,7 +5,7 @@ import random
 import cocotb
 from cocotb.triggers import ReadOnly, RisingEdge
 
-from shiftloom.hw.interfaces import write_layout
+from shiftloom.hw.interfaces import result_layout, write_layout
 from tests.rtl.designs import CONFIGS
 from tests.rtl.streams import start
 
@@ -24,7 +24,12 @@ class Traffic:
         self.dut, self.port, self.config = dut, f"buffer_{name}", CONFIGS[name]
         self.size = self.config.activation_words
         self.addresses = [*range(self.size - words // 2, self.size), *range(words // 2)]
-        self.layout = write_layout(self.size, self.config)
+        self.layouts = {
+            "vector_write": result_layout(self.config),
+            "load_write": write_layout(self.size, self.config),
+        }
+        self.bytes = range(self.config.word_bytes)
+        self.whole = (1 << self.config.word_bytes) - 1
         self.requests, self.feeder = {}, None
 
     def choose(self):
@@ -36,18 +41,35 @@ class Traffic:
         for name, stream in STREAMS.items():
             if name not in self.requests and rng.random() < 0.8:
                 word = rng.randrange(1 << 8 * self.config.word_bytes)
-                self.requests[name] = rng.choice(self.addresses), word
+                self.requests[name] = rng.choice(self.addresses), word, self.mask(name)
             self.dut[f"{port}_{stream}_valid"].value = name in self.requests
             if name in self.requests:
-                addr, word = self.requests[name]
-                write = self.layout.const({"addr": addr, "data": word}).as_bits()
-                payload = write if name.endswith("write") else addr
-                self.dut[f"{port}_{stream}_payload"].value = payload
+                self.dut[f"{port}_{stream}_payload"].value = self.payload(name)
+
+    def mask(self, name):
+        """Return which bytes a request writes: all, unless the port has a mask."""
+        masked = "mask" in self.layouts.get(name, self.layouts["load_write"]).members
+        return random.randrange(self.whole + 1) if masked else self.whole
+
+    def payload(self, name):
+        """Return what a request puts on its stream."""
+        addr, word, mask = self.requests[name]
+        if name not in self.layouts:
+            return addr
+        layout, fields = self.layouts[name], {"addr": addr, "data": word, "mask": mask}
+        return layout.const({k: fields[k] for k in layout.members}).as_bits()
+
+    def write(self, memory, names):
+        """Change the words that are known afterwards."""
+        for addr, word, mask in (self.requests[name] for name in names):
+            bits = int.from_bytes(bytes(255 * (mask >> n & 1) for n in self.bytes), "little")
+            if addr in memory or mask == self.whole:
+                memory[addr] = memory.get(addr, 0) & ~bits | word & bits
 
     def takeable(self):
         """Return the requests that the rules let through."""
         banks, asked = self.config.activation_banks, self.requests
-        bank = {name: addr % banks for name, (addr, _) in asked.items()}
+        bank = {name: addr % banks for name, (addr, *_) in asked.items()}
         addr, valid, wide = self.feeder
         read = {addr % banks, (addr + wide) % banks} if valid else set()
         taken = {"vector_write"} & asked.keys()
@@ -88,10 +110,11 @@ async def random_traffic_matches_an_array(dut, name):
         for word, port, position in due:
             assert traffic.word(port, position) == word, port
         checked += len(due)
-        writes = dict(traffic.requests[n] for n in ("load_write", "vector_write") if n in taken)
-        known = memory.keys() - writes.keys()  # what is written in this cycle may not be read
+        writes = {"load_write", "vector_write"} & taken
+        written = {traffic.requests[name][0] for name in writes}
+        known = memory.keys() - written  # what is written in this cycle may not be read
         due = [(memory[a], port, n) for a, port, n in traffic.reads(taken) if a in known]
-        memory |= writes
+        traffic.write(memory, writes)
         for request in taken:
             del traffic.requests[request]
         await RisingEdge(dut.clk)

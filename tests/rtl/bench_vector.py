@@ -4,12 +4,12 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from shiftloom.hw.interfaces import job_layout, write_layout
+from shiftloom.hw.interfaces import job_layout, result_layout
 from shiftloom.isa.instructions import Engine, VectorSource
 from shiftloom.isa.semantics import execute
 from tests.rtl.designs import CONFIGS
 from tests.rtl.streams import send, start, until
-from tests.support.jobs import Jobs, payload, random_machine
+from tests.support.jobs import Jobs, payload, random_machine, written_bytes
 from tests.support.stalls import sometimes
 
 GARBAGE = 0xA5A5A5A5
@@ -32,7 +32,7 @@ class Buffers:
     def __init__(self, dut, name, machine, stalls):
         self.dut, self.port, self.machine = dut, f"vector_{name}", machine
         self.stalls = stalls
-        self.layout = write_layout(machine.config.activation_words, machine.config)
+        self.layout = result_layout(machine.config)
         self.writes, self.done = [], []
 
     def value(self, name):
@@ -42,6 +42,15 @@ class Buffers:
     def drive(self, name, value):
         """Drive a port of the unit."""
         self.dut[f"{self.port}_{name}"].value = value
+
+    def write(self, word):
+        """Change the bytes of a word that the mask says, if there is one."""
+        size, config = self.machine.config.word_bytes, self.machine.config
+        mask = word.mask if config.bit_lanes else (1 << size) - 1
+        chosen = np.array([mask >> n & 1 for n in range(size)], bool)
+        found = np.where(chosen, np.frombuffer(word.data.to_bytes(size, "little"), np.uint8), 0)
+        self.writes.append((word.addr, number(found.astype(np.uint8))))
+        self.machine.activation[word.addr, chosen] = found[chosen]
 
     async def serve(self):
         """Answer for ever."""
@@ -65,10 +74,7 @@ class Buffers:
                 number(parameters[self.value("parameters_addr") % len(parameters)]),
             )
             if self.value("write_valid"):
-                word = self.layout.from_bits(self.value("write_payload"))
-                self.writes.append((word.addr, word.data))
-                bits = np.frombuffer(word.data.to_bytes(size, "little"), np.uint8)
-                machine.activation[word.addr] = bits
+                self.write(self.layout.from_bits(self.value("write_payload")))
             if self.value("done"):
                 self.done.append(len(self.writes))
 
@@ -109,7 +115,8 @@ async def run(buffers, jobs, machine, stalls):
         for instruction in settings:
             execute(machine, instruction)
         places = execute(machine, work).tolist()
-        wanted = [(place, number(machine.activation[place])) for place in places]
+        words = written_bytes(machine, work, places)
+        wanted = [(place, number(word)) for place, word in zip(places, words, strict=True)]
         assert buffers.writes[begin:end] == wanted, job
         begin = end
     assert begin == len(buffers.writes)

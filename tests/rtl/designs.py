@@ -22,7 +22,7 @@ __all__ = [
     "moving",
 ]
 
-#: A bus wider than a word, and one narrower; arrays that fill their words, and not.
+#: A bus wider than a word, and one narrower; arrays that fill their words, and not; a bit array.
 CONFIGS = {
     "wide": Config(
         name="wide",
@@ -48,6 +48,18 @@ CONFIGS = {
         vector_taps=2,
         burst_beats=8,
         threshold_bits=1,
+    ),
+    "bits": Config(
+        name="bits",
+        rows=7,
+        columns=8,
+        bus_bytes=8,
+        activation_bytes=3072,
+        weight_bytes=4096,
+        parameter_bytes=32768,
+        accumulator_pixels=29,
+        burst_beats=8,
+        bit_lanes=64,
     ),
 }
 

@@ -9,7 +9,17 @@ from shiftloom.isa.program import Layer, Place, Program, Segment
 from shiftloom.sim.memory import make_regions
 from tests.support.programs import config_instruction
 
-__all__ = ["END", "NARROW", "TINY", "as_program", "fill", "first_segment", "relay", "work"]
+__all__ = [
+    "BITS",
+    "END",
+    "NARROW",
+    "TINY",
+    "as_program",
+    "fill",
+    "first_segment",
+    "relay",
+    "work",
+]
 
 TINY = load_config("tiny")
 
@@ -26,6 +36,20 @@ NARROW = Config(
     vector_taps=2,
     burst_beats=8,
     threshold_bits=2,
+)
+
+#: A bit array, with fewer rows than columns.
+BITS = Config(
+    name="bits",
+    rows=7,
+    columns=8,
+    bus_bytes=8,
+    activation_bytes=3072,
+    weight_bytes=4096,
+    parameter_bytes=32768,
+    accumulator_pixels=64,
+    burst_beats=16,
+    bit_lanes=64,
 )
 
 END = Instruction(Opcode.END, {})
@@ -118,7 +142,7 @@ def relay(config):
         layers=(Layer(name="first", **layer), Layer(name="second", **layer)),
         layer_of=np.array([-1, -1, -1, 0, 0, 0, 1, 1, 1, -1], np.int32),
         tensors=("a", "b"),
-        tiles=np.array([[5, 1, 0, 0, 0, 0], [7, 1, 1, 0, 0, 1]], np.int32),
+        tiles=np.array([[5, 1, 0, 0, 0, 0, 0], [7, 1, 1, 0, 0, 1, 0]], np.int32),
     )
 
 

@@ -13,12 +13,22 @@ from shiftloom.sim.memory import read_tensor, write_tensor
 from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_engine import PROGRAM, Fault
 from shiftloom.sim.rtl_library import Bench
-from tests.sim.cases import END, NARROW, TINY, as_program, fill, first_segment, relay, work
+from tests.sim.cases import (
+    BITS,
+    END,
+    NARROW,
+    TINY,
+    as_program,
+    fill,
+    first_segment,
+    relay,
+    work,
+)
 from tests.support.programs import compute_program, config_instruction, copy_program
 
 pytestmark = pytest.mark.rtl
 
-CONFIGS = pytest.mark.parametrize("config", [TINY, NARROW], ids=lambda c: c.name)
+CONFIGS = pytest.mark.parametrize("config", [TINY, NARROW, BITS], ids=lambda c: c.name)
 
 
 def check(engine, program, contents=(), **options):

@@ -8,7 +8,7 @@ from shiftloom.isa.instructions import FORMATS, Instruction, Opcode, VectorOpera
 from shiftloom.isa.semantics import Machine
 from shiftloom.isa.thresholds import NEVER
 
-__all__ = ["Jobs", "payload", "random_machine", "tiles_of"]
+__all__ = ["Jobs", "payload", "random_machine", "tiles_of", "written_bytes"]
 
 
 def random_machine(config, seed):
@@ -31,6 +31,15 @@ def payload(index, job):
     }
     fields = {parts[i.opcode]: {"opcode": int(i.opcode), **i.fields} for i in job}
     return {**fields, "index": index}
+
+
+def written_bytes(machine, work, addresses):
+    """Return the words that VECTOR work wrote; bytes that it left alone are 0."""
+    config, words = machine.config, machine.activation[addresses].copy()
+    if machine.settings[Opcode.VECTOR_REQUANTIZE]["pack"]:
+        byte = np.arange(config.word_bytes)
+        words[:, byte * 8 // config.columns != work["part"]] = 0
+    return words
 
 
 def tiles_of(loops):
@@ -124,9 +133,12 @@ class Jobs:
             "height": rng.randint(1, 10),
             "width": rng.randint(1, 20),
         }
+        if config.bit_lanes and fixed.get("bitwise", rng.randrange(2)):
+            loops |= self._bitwise(loops)
         loops = self._instruction(Opcode.MAC_LOOPS, loops, fixed)
         rows = fixed.get("rows", rng.randint(1, 4))
-        pixels, words = rows * loops["columns"], tiles_of(loops) * config.rows
+        pixels = rows * loops["columns"]
+        words = tiles_of(loops) * (config.columns if loops["bitwise"] else config.rows)
         inside = region[0] * config.word_bytes + rng.randrange(reach)
         work = {
             "accumulate": rng.randrange(2),
@@ -138,7 +150,21 @@ class Jobs:
             "x": rng.randint(-8, 8),
             "weight_addr": rng.randrange(config.weight_words - words + 1),
         }
+        if loops["bitwise"]:
+            work["addr"] -= work["addr"] % config.word_bytes
+            bipolar = loops["bipolar_inputs"] or loops["bipolar_weights"]
+            work |= {"shift": rng.randint(bipolar, 7), "negative": rng.randrange(2)}
         return loops, self._instruction(Opcode.MAC, work, fixed)
+
+    def _bitwise(self, loops):
+        """Return what bitwise loops have beside, or instead of, others."""
+        rng, word = self.rng, self.config.word_bytes
+        strides = {k: v - v % word for k, v in loops.items() if k.endswith("_stride")}
+        kinds = {"bipolar_inputs": rng.randrange(2), "bipolar_weights": rng.randrange(2)}
+        lanes = rng.choice([2, 8 * word, rng.randint(1, 8 * word)])
+        lanes += lanes % 2 if all(kinds.values()) else 0
+        fixed = {"bitwise": 1, "folded": 0, "unsigned": 0, "groups": 1, "block_x": 0}
+        return {**strides, **kinds, **fixed, "lanes": lanes}
 
     def vector(self, read, write, *, window=None, **fixed):
         """Return VECTOR_LOOPS, VECTOR_REQUANTIZE and VECTOR that read and write in regions.
@@ -211,6 +237,8 @@ class Jobs:
             "residual_addr": residual_addr,
             **table,
         }
+        if self.config.bit_lanes:
+            work["part"] = rng.randrange(8)
         return (
             self._instruction(Opcode.VECTOR_LOOPS, loops, fixed),
             self._instruction(Opcode.VECTOR_REQUANTIZE, requantize, fixed),
@@ -223,9 +251,12 @@ class Jobs:
         return fixed.get("kernel_rows", rows), fixed.get("kernel_columns", columns)
 
     def _requantize(self):
-        rng = self.rng
+        rng, pack = self.rng, {}
+        if self.config.bit_lanes:
+            pack = {"pack": rng.randrange(2), "plane": rng.randrange(8)}
         out_low, out_high = rng.choice([(-128, 127), (0, 255), (-8, 7), (-100, 30)])
         return {
+            **pack,
             "rounding": rng.randrange(4),
             "low": rng.choice([-(1 << 15), -300, 0]),
             "high": rng.choice([(1 << 15) - 1, 400]),

@@ -1,0 +1,101 @@
+"""BitCount: how many lanes have both bits set, with no more adders than there are lanes."""
+
+from amaranth import Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from .and_adder import AndAdder
+
+__all__ = ["BitCount"]
+
+
+class BitCount(wiring.Component):
+    """Count the lanes in which operand and weight are both 1.
+
+    Three lanes make a number of two bits. A tree of adders follows, of which each takes another
+    lane as its carry in, so that one full adder serves each lane. Each level is one carry chain,
+    see :class:`~shiftloom.hw.and_adder.AndAdder`; the first three share a cycle.
+
+    Parameters
+    ----------
+    lanes : int
+        A power of two, at least 16.
+
+    Members
+    -------
+    operands, weights : In(lanes)
+        Bits.
+    count : Out(exact_log2(lanes))
+        All lanes but the last that have both, ``latency(lanes)`` cycles later.
+    last : Out(1)
+        Whether the last lane has, at the same time: whoever adds to the count takes it as a carry.
+    """
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        super().__init__(
+            {
+                "operands": In(lanes),
+                "weights": In(lanes),
+                "count": Out(exact_log2(lanes)),
+                "last": Out(1),
+            }
+        )
+
+    @staticmethod
+    def latency(lanes: int) -> int:
+        """Return the cycles from operands and weights to their count."""
+        return exact_log2(lanes) - 3
+
+    def elaborate(self, platform):
+        m = Module()
+        pairs = list(zip(self.operands, self.weights, strict=True))
+        threes, rest = pairs[: 3 * self.lanes // 4], pairs[3 * self.lanes // 4 :]
+        numbers, level = self._threes(m, threes), 1
+        while len(numbers) > 1:
+            count = len(numbers) // 2
+            numbers = self._level(m, level, numbers, rest[:count])
+            rest = rest[count:]
+            if level > 1:  # the lanes that are left wait for their level
+                numbers = [self._kept(m, n, f"number_{level}_{k}") for k, n in enumerate(numbers)]
+                rest = [self._held(m, pair, f"lane_{level}_{k}") for k, pair in enumerate(rest)]
+            level += 1
+        ((a, b),) = rest
+        m.d.comb += [self.count.eq(numbers[0]), self.last.eq(a & b)]
+        return m
+
+    def _threes(self, m, pairs):
+        """Return numbers of two bits, each the count of three lanes."""
+        positions = []
+        for first, second, third in zip(pairs[::3], pairs[1::3], pairs[2::3], strict=True):
+            positions += [(*first, *first), (*second, *third)]
+        total = self._chain(m, "threes", positions)
+        return [Cat(total[k + 1], total[k + 2]) for k in range(0, 2 * (len(pairs) // 3), 2)]
+
+    def _level(self, m, level, numbers, carries):
+        """Return sums of two numbers and a lane each."""
+        one, width = Const(1, 1), len(numbers[0])
+        positions = []
+        for x, y, carry in zip(numbers[::2], numbers[1::2], carries, strict=True):
+            positions.append((*carry, *carry))
+            positions += [(x[bit], one, y[bit], one) for bit in range(width)]
+        total = self._chain(m, f"level_{level}", positions)
+        step = width + 1
+        return [total[k + 1 : k + 1 + step] for k in range(0, step * len(carries), step)]
+
+    def _chain(self, m, name, positions):
+        """Return the sums of a chain's positions, and of one more that ends it."""
+        m.submodules[name] = adder = AndAdder(len(positions) + 1)
+        for port, bits in zip("abcd", zip(*positions, strict=True), strict=True):
+            m.d.comb += getattr(adder, port).eq(Cat(*bits))
+        return adder.total
+
+    def _kept(self, m, value, name):
+        register = Signal(len(value), name=name, reset_less=True)
+        m.d.sync += register.eq(value)
+        return register
+
+    def _held(self, m, pair, name):
+        """Return a lane's product one cycle later."""
+        return self._kept(m, pair[0] & pair[1], name), Const(1, 1)

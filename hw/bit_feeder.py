@@ -1,0 +1,79 @@
+"""BitFeeder: the words of bits that the feeder has read, as operands of the bit array."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.config import Config
+from ..isa.instructions import Engine
+from .bit_array import bit_control_layout
+from .interfaces import job_layout
+
+__all__ = ["BitFeeder"]
+
+
+class BitFeeder(wiring.Component):
+    """Mask the lanes of a word that do not count, and say how it counts.
+
+    Parameters
+    ----------
+    config : Config
+        Lanes.
+
+    Members
+    -------
+    job : In(job_layout(Engine.MAC))
+        Whose operand is issued.
+    last_block : In(1)
+        The operand belongs to the last channel block.
+    word : In(config.bit_lanes)
+        What was read for it, ``latency - 1`` cycles later.
+    inside : In(1)
+        With the word: it is an operand, and not padding.
+    bits : Out(config.bit_lanes)
+        Operand, ``latency`` cycles after its issue.
+    control : Out(bit_control_layout(config))
+        Comes with it.
+    """
+
+    #: Cycles from the issue of an operand to ``bits``.
+    latency = 4
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "job": In(job_layout(Engine.MAC)),
+                "last_block": In(1),
+                "word": In(config.bit_lanes),
+                "inside": In(1),
+                "bits": Out(config.bit_lanes),
+                "control": Out(bit_control_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes, loops, work = self.config.bit_lanes, self.job.loops, self.job.work
+        control = Signal(bit_control_layout(self.config))
+        m.d.comb += [
+            control.valid.eq(loops.bitwise),
+            control.bipolar_inputs.eq(loops.bipolar_inputs),
+            control.bipolar_weights.eq(loops.bipolar_weights),
+            control.shift.eq(work.shift),
+            control.negative.eq(work.negative),
+            control.lanes.eq(Mux(self.last_block, loops.lanes, lanes)),
+        ]
+        mask = Signal(lanes, reset_less=True)
+        for stage in range(self.latency - 1):
+            if stage == self.latency - 2:
+                m.d.sync += mask.eq(Cat(lane < control.lanes for lane in range(lanes)))
+            later = Signal.like(control, name=f"control_{stage}", reset_less=True)
+            m.d.sync += later.eq(control)
+            control = later
+        m.d.sync += [
+            self.bits.eq(self.word & mask),
+            self.control.eq(control),
+            self.control.valid.eq(control.valid & self.inside),
+        ]
+        return m

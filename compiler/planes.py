@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..isa.config import Config
 from ..isa.thresholds import NEVER, Thresholds
+from ..quant.bipolar import reachable
 from ..quant.graph import Conv, MaxPool, Node, QuantGraph, TensorType
 from .bit_source import BitSource, Planes, Term
 from .ops import Map
@@ -139,7 +140,7 @@ def _storable(graph: QuantGraph, maker: Node, config: Config) -> bool:
 
 def _levels_fit(maker: Conv, tensor: TensorType) -> bool:
     """Return whether thresholds make exactly the levels of a bipolar tensor."""
-    return maker.thresholds is not None and _reachable(maker) <= set(tensor.levels)
+    return maker.thresholds is not None and reachable(maker.thresholds) <= set(tensor.levels)
 
 
 def level_bank(bank: Thresholds, tensor: TensorType) -> Thresholds:
@@ -155,15 +156,6 @@ def level_bank(bank: Thresholds, tensor: TensorType) -> Thresholds:
         for step in steps
     ]
     return Thresholds(values=np.stack(rows, axis=1).astype(np.int32))
-
-
-def _reachable(maker: Conv) -> set[int]:
-    """Return the codes that thresholds can make: those between equal ones are never made."""
-    bank = maker.thresholds
-    assert bank is not None
-    steps = np.diff(bank.values.astype(np.int64), axis=1) > 0
-    between = {bank.low + 1 + int(k) for k in np.flatnonzero(steps.any(axis=0))}
-    return {bank.low, bank.high} | between
 
 
 def _cycles(graph: QuantGraph, node: Node, config: Config) -> tuple[int, int] | None:

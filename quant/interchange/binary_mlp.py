@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...isa.requantize import Requantize
 from ...isa.thresholds import Thresholds
+from ..bipolar import mark_bipolar
 from ..errors import ModelError
 from ..graph import Conv, EdgeLayout, QuantGraph, TensorType
 from .open_layer import Chain, OpenLayer, identity_layer, reach
@@ -86,7 +87,7 @@ def _finish(
     names = store_sums(made, layer, "scores", shape)
     edge = EdgeLayout(shape=(1, classes))
     made.nodes.append(real_values("popcounts", names, half, shape=shape, edge=edge))
-    return QuantGraph(
+    graph = QuantGraph(
         name=name,
         inputs=("image",),
         outputs=("popcounts",),
@@ -94,6 +95,7 @@ def _finish(
         nodes=tuple(made.nodes),
         edges={"image": EdgeLayout(shape=(1, *image)), "popcounts": edge},
     )
+    return mark_bipolar(graph)
 
 
 def _layers(arrays: Mapping[str, Array]) -> list[tuple[NDArray[np.int8], Array]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import float_graph as fg
+from ..bipolar import mark_bipolar
 from ..errors import ModelError, UnsupportedError
 from ..float_graph import FloatGraph, FloatNode
 from ..graph import Conv, Host, QuantGraph, TensorType
@@ -53,7 +54,7 @@ def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> Quan
     for name in graph.inputs:
         values.coded(name, name)
     inputs = {name: values.made.tensors[name] for name in graph.inputs}
-    return QuantGraph(
+    graph = QuantGraph(
         name=graph.name,
         inputs=graph.inputs,
         outputs=graph.outputs,
@@ -61,6 +62,7 @@ def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> Quan
         nodes=tuple(values.made.nodes),
         edges=values.edges,
     )
+    return mark_bipolar(graph)
 
 
 class _Walk:

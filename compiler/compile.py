@@ -226,5 +226,14 @@ def _plain_view(name: str, graph: QuantGraph) -> View:
 
 
 def _layer(op: Op) -> Layer:
-    engine = "array" if isinstance(op, ArrayOp) else "vector"
-    return Layer(name=op.name, operator=op.operator, engine=engine, output=op.tensor, macs=op.macs)
+    engine = "vector"
+    if isinstance(op, ArrayOp):
+        engine = "bits" if any(source.bits for source in op.sources) else "array"
+    return Layer(
+        name=op.name,
+        operator=op.operator,
+        engine=engine,
+        output=op.tensor,
+        macs=op.macs,
+        choice=op.choice,
+    )

@@ -41,6 +41,8 @@ def list_ops(ops: Sequence[Op]) -> str:
             reads.append(f"residual {_view(op.residual.view)} << {op.residual.shift}")
         if op.thresholds:
             reads.append(f"{op.thresholds.values.shape[1]} thresholds")
+        if op.choice:
+            reads.append("{:,} cycles on the array or {:,} on the bit array".format(*op.choice))
         lines.append(
             f"{index:4} {engine:<6} {op.operator:<24} {op.name}: "
             f"{', '.join(reads)} -> {_view(op.out)}"

@@ -11,7 +11,7 @@ from .context import Context
 from .errors import CompileError
 from .fuse import MAX_OUT_SHIFT, MAX_RESIDUAL_SHIFT, fused_add, sum_requantize
 from .ops import ArrayOp, Residual, Source, Window
-from .planes import bit_source, level_bank
+from .planes import bit_source, engine_cycles, level_bank
 
 __all__ = ["add", "average_pool", "conv", "max_pool"]
 
@@ -43,6 +43,7 @@ def conv(context: Context, node: Conv) -> None:
     if source.map.planes:
         bits = bit_source(context.graph.tensors[node.inputs[0]], node.weight)
         common["operator"] = f"bit {common['operator']}"
+    common["choice"] = engine_cycles(context.graph, node, context.config) or ()
     context.ops.append(
         ArrayOp(
             **common,

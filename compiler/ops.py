@@ -147,6 +147,8 @@ class Op:
         Second operand.
     macs : int
         Multiply-accumulates by the layer's definition.
+    choice : tuple of int
+        Where either array could take it: predicted cycles on the array and on the bit array.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Op:
     thresholds: Thresholds | None = None
     residual: Residual | None = None
     macs: int = 0
+    choice: tuple[int, ...] = ()
 
     @property
     def threshold_bits(self) -> int:

@@ -12,7 +12,14 @@ from ..quant.graph import Conv, MaxPool, Node, QuantGraph, TensorType
 from .bit_source import BitSource, Planes, Term
 from .ops import Map
 
-__all__ = ["bit_source", "input_planes", "level_bank", "plane_map", "plane_tensors"]
+__all__ = [
+    "bit_source",
+    "engine_cycles",
+    "input_planes",
+    "level_bank",
+    "plane_map",
+    "plane_tensors",
+]
 
 #: Largest left shift of a bitwise tile.
 MAX_SHIFT = 7
@@ -117,7 +124,7 @@ def plane_tensors(
         readers = [node for node in nodes if name in node.inputs]
         if name in kept or not readers or not _storable(graph, maker, config):
             continue
-        pairs = [_cycles(graph, node, config) for node in readers]
+        pairs = [engine_cycles(graph, node, config) for node in readers]
         if all(pair is not None and pair[1] < pair[0] for pair in pairs):
             found.add(name)
     return found
@@ -158,15 +165,18 @@ def level_bank(bank: Thresholds, tensor: TensorType) -> Thresholds:
     return Thresholds(values=np.stack(rows, axis=1).astype(np.int32))
 
 
-def _cycles(graph: QuantGraph, node: Node, config: Config) -> tuple[int, int] | None:
-    """Return the cycles of a convolution on the array and on the bit array; None if it cannot."""
-    if not isinstance(node, Conv) or node.groups > 1:
+def engine_cycles(graph: QuantGraph, node: Node, config: Config) -> tuple[int, int] | None:
+    """Return the predicted cycles of a layer on the array and on the bit array.
+
+    None if the bit array cannot take it, or there is none.
+    """
+    if not isinstance(node, Conv) or node.groups > 1 or not config.bit_lanes:
         return None
     source = bit_source(graph.tensors[node.inputs[0]], node.weight)
     if source is None:
         return None
     channels = node.weight.shape[1]
-    kernel = node.weight.shape[2] * node.weight.shape[3]
+    kernel = node.weight.shape[2] * node.weight.shape[3] * -(-len(node.weight) // config.columns)
     pixels = int(np.prod(graph.tensors[node.output].shape[1:]))
     blocks = -(-channels // config.columns) * config.row_groups
     words = -(-channels // config.bit_lanes) * len(source.terms)

@@ -55,6 +55,8 @@ class Usage:
         Bytes read and written, by memory.
     energy_uj : mapping
         Estimate in microjoules, by part of the machine.
+    choice : tuple of int
+        As in the program's layer table.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Usage:
     least_bytes: int
     bytes: Mapping[str, int]
     energy_uj: Mapping[str, float]
+    choice: tuple[int, ...] = ()
 
     @property
     def external_bytes(self) -> int:
@@ -205,11 +208,12 @@ def _usage(layer: Layer, causes: Counts, uses: Counts, config: Config, memory: M
     cycles = int(causes.sum())
     beats = int(max(uses[Access.READ_BEATS], uses[Access.WRITE_BEATS]))
     named = {kind.name.lower(): int(uses[kind]) for kind in Access}
-    on_array = layer.engine != "vector"
+    on_array = layer.engine not in ("vector", "bits")
     return Usage(
         name=layer.name,
         operator=layer.operator,
         engine=layer.engine,
+        choice=layer.choice,
         macs=layer.macs,
         cycles=cycles,
         array_utilization=_share(layer, config.macs_per_cycle, cycles) if on_array else None,

@@ -36,7 +36,7 @@ rules.
 
 Energy is an estimate from counts of accesses, for comparing layers and schedules: {source}.
 
-## Bytes by memory
+{choices}## Bytes by memory
 
 {bytes}
 
@@ -87,8 +87,22 @@ def _page(found: Report) -> str:
         facts="\n".join(f"- {name}: {value}" for name, value in facts.items()),
         layers=_table([column.title for column in COLUMNS], rows),
         source=energy_table().source,
+        choices=_choices(found),
         bytes=_bytes(found),
     )
+
+
+def _choices(found: Report) -> str:
+    """Return which array took the layers that either could take, and what both would cost."""
+    rows = [
+        [_cell(usage.name), usage.engine, *(f"{cycles:,}" for cycles in usage.choice)]
+        for usage in found.layers
+        if usage.choice
+    ]
+    if not rows:
+        return ""
+    head = ["layer", "runs on", "predicted cycles on the array", "on the bit array"]
+    return f"## Choice of array\n\n{_table(head, rows)}\n\n"
 
 
 def _bytes(found: Report) -> str:
@@ -124,6 +138,8 @@ def _flat(usage: Usage) -> dict[str, object]:
         "name": usage.name,
         "operator": usage.operator,
         "engine": usage.engine,
+        "array_choice": usage.choice[0] if usage.choice else None,
+        "bits_choice": usage.choice[1] if usage.choice else None,
         "macs": usage.macs,
         "cycles": usage.cycles,
         "array_utilization": usage.array_utilization,

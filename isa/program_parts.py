@@ -56,11 +56,13 @@ class Layer:
     operator : str
         What it is, in words (``conv 3x3/2``).
     engine : str
-        ``array`` or ``vector``: where its arithmetic runs.
+        ``array``, ``bits`` for the bit array, or ``vector``: where its arithmetic runs.
     output : str
         The tensor it makes, as named in the graph.
     macs : int
         Multiply-accumulates of the layer's definition (padding not counted as saved).
+    choice : tuple of int
+        Where either array could take it: predicted cycles on the array and on the bit array.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Layer:
     engine: str
     output: str
     macs: int
+    choice: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,7 @@ def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> Quan
     for name in graph.inputs:
         values.coded(name, name)
     inputs = {name: values.made.tensors[name] for name in graph.inputs}
-    graph = QuantGraph(
+    network = QuantGraph(
         name=graph.name,
         inputs=graph.inputs,
         outputs=graph.outputs,
@@ -62,7 +62,7 @@ def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> Quan
         nodes=tuple(values.made.nodes),
         edges=values.edges,
     )
-    return mark_bipolar(graph)
+    return mark_bipolar(network)
 
 
 class _Walk:

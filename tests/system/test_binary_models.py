@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+import shiftloom as sl
 from shiftloom.compiler.compile import compile_graph
 from shiftloom.isa.config import load_config
 from shiftloom.quant import golden
-from shiftloom.quant.quantize import quantize_model
 from tests.compiler.test_planes import bitwise_jobs
 from tests.support.data import data_path
 from tests.support.levels import check_rtl
@@ -24,12 +24,13 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_digits_on_the_bit_array(name, engine_of):
     path, samples, white = MODELS[name]
-    graph = quantize_model(data_path("models", *path))
+    graph = sl.quantize(data_path("models", *path))
     config = load_config("base_bits")
     program = compile_graph(graph, config)
     assert bitwise_jobs(program)
     with np.load(data_path("mnist", "test.npz")) as data:
-        images = (data["images"][:samples, None] / np.float32(white)).astype(np.float32)
+        images = (data["images"][:samples] / np.float32(white)).astype(np.float32)
     (source,) = graph.inputs
+    images = images.reshape(samples, *graph.edges[source].shape[1:])
     for sample in golden.encode_input(graph, source, images):
         check_rtl(graph, program, {source: sample}, engine_of(config))

@@ -1,7 +1,8 @@
 """Shiftloom: generate, simulate and verify quantized neural-network accelerators.
 
-The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``generate`` and ``check``. They
-are loaded when they are used first, so that importing the package takes no time.
+The verbs are ``quantize``, ``compile``, ``simulate``, ``verify``, ``report``, ``explore``,
+``generate``, ``export``, ``build``, ``run`` and ``check``. They are loaded when they are used
+first, so that importing the package takes no time.
 """
 
 from importlib import import_module, metadata
@@ -10,22 +11,32 @@ from typing import Any
 __all__ = [
     "Config",
     "__version__",
+    "build",
     "check",
     "compile",
+    "explore",
+    "export",
     "generate",
     "load_config",
     "quantize",
+    "report",
+    "run",
     "simulate",
     "verify",
 ]
 
 _HOMES = {
     "Config": "isa.config",
+    "build": "flow.build",
     "check": "flow.check",
     "compile": "flow.compile",
+    "explore": "flow.explore",
+    "export": "flow.export",
     "generate": "flow.generate",
     "load_config": "isa.config",
     "quantize": "flow.quantize",
+    "report": "flow.report",
+    "run": "flow.run",
     "simulate": "flow.simulate",
     "verify": "flow.verify",
 }

@@ -18,7 +18,7 @@ from .bit_program import BitShape
 from .command import run
 from .goals import Goal, all_met, goals_data, goals_table
 from .lut_area import XnorPopcount, bismo_luts, bit_array_area, mac_array_area, synthesize
-from .networks import convolution
+from .subjects import convolution
 
 __all__ = ["CONFIGS", "Size", "Speed", "bitwise", "main", "sizes", "speeds"]
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from cyclopts import App, CycloptsError
 
+from shiftloom.boards.board import BoardError
+from shiftloom.boards.tools import ToolError
 from shiftloom.compiler.errors import CompileError
 from shiftloom.flow.console import print_error, readable_warnings
 from shiftloom.isa.config import ConfigError
@@ -14,7 +16,7 @@ from shiftloom.quant.errors import ModelError
 from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_compiler import BuildError
 
-from .networks import MissingDataError
+from .subjects import MissingDataError
 
 __all__ = ["ERROR", "BenchmarkError", "changed_environment", "run"]
 
@@ -28,12 +30,14 @@ class BenchmarkError(RuntimeError):
 
 _EXPECTED = (
     BenchmarkError,
+    BoardError,
     BuildError,
     CompileError,
     ConfigError,
     MissingDataError,
     ModelError,
     SimulationError,
+    ToolError,
 )
 
 

@@ -21,7 +21,7 @@ from shiftloom.quant.float_run import run_float
 from shiftloom.quant.importer import import_onnx
 from shiftloom.quant.transforms import prepare
 
-from .networks import MissingDataError, cifar_images, cifar_labels, data_file, normalized
+from .subjects import MissingDataError, cifar_images, cifar_labels, data_file, normalized
 
 __all__ = ["main"]
 

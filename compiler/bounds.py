@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..isa.thresholds import NEVER
 from .errors import CompileError
-from .ops import ArrayOp, Op, VectorOp, View
+from .ops import ArrayOp, Op, Source, VectorOp, View
 
 __all__ = ["check_bounds"]
 
@@ -11,7 +12,7 @@ LIMIT = (1 << 31) - 1
 
 
 def check_bounds(op: Op) -> None:
-    """Check accumulators and biased sums of an operation.
+    """Check accumulators and biased sums of an operation; thresholds bound them a little more.
 
     Raises
     ------
@@ -22,16 +23,21 @@ def check_bounds(op: Op) -> None:
     if isinstance(op, ArrayOp):
         for source in op.sources:
             weight = np.abs(source.weight.astype(np.int64)).sum(axis=(1, 2, 3))
-            largest = largest + weight * _reach(source.view, 256)
+            largest = largest + weight * _source_reach(source)
     elif isinstance(op, VectorOp):
         weight = np.abs(op.taps).sum(axis=(1, 2))
         largest = largest + weight * _reach(op.source, 255)
-    channel = int(largest.argmax())
-    if largest[channel] > LIMIT:
+    channel, limit = int(largest.argmax()), NEVER - 1 if op.thresholds else LIMIT
+    if largest[channel] > limit:
         raise CompileError(
             f"{op.name}: the accumulator of output channel {channel} can reach "
-            f"{int(largest[channel])}, beyond {LIMIT}; use fewer weight bits or a smaller bias"
+            f"{int(largest[channel])}, beyond {limit}; use fewer weight bits or a smaller bias"
         )
+
+
+def _source_reach(source: Source) -> int:
+    """Return the largest magnitude of an operand of the arrays; sums of planes pass 4 times it."""
+    return 4 * source.bits.reach if source.bits else _reach(source.view, 256)
 
 
 def _reach(view: View, unsigned: int) -> int:

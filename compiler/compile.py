@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import INDEX_BITS, Instruction, Opcode, encode
-from ..isa.program import HostStep, Layer, Place, Program, Segment
+from ..isa.program import TILE_COLUMNS, HostStep, Layer, Place, Program, Segment
 from ..quant.blob import graph_to_bytes
 from ..quant.graph import QuantGraph
 from .audit import audit
@@ -23,6 +23,7 @@ from .ops import ArrayOp, Map, Op, View
 from .plan import Planned, plan_segment
 from .segments import Part, parts_of
 from .storage import External, Storage
+from .tuning import Tuning
 
 __all__ = ["MAX_SIZE", "compile_graph"]
 
@@ -42,6 +43,7 @@ def compile_graph(
     *,
     dump: Dump | None = None,
     progress: Progress | None = None,
+    tuning: Tuning | None = None,
 ) -> Program:
     """Compile a quantized network for a configuration.
 
@@ -55,13 +57,15 @@ def compile_graph(
         Gets every stage's name and listing.
     progress : function, optional
         Gets parts done and parts in all.
+    tuning : Tuning, optional
+        Choices of schedule and memory.
 
     Raises
     ------
     CompileError
         A layer cannot run or cannot fit; the message names it.
     """
-    compiler = _Compiler(graph, config, dump or (lambda stage, text: None))
+    compiler = _Compiler(graph, config, dump or (lambda stage, text: None), tuning or Tuning())
     parts = parts_of(graph)
     compiler.dump("parts", list_parts(parts))
     for index, part in enumerate(parts):
@@ -78,6 +82,7 @@ class _Compiler:
     graph: QuantGraph
     config: Config
     dump: Dump
+    tuning: Tuning
     code: list[bytes] = field(default_factory=list)
     sizes: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     places: dict[str, Place] = field(default_factory=dict)
@@ -111,7 +116,7 @@ class _Compiler:
             self._host_places(part)
             return
         ops, views = lower(self.graph, part.nodes, self.config, part.inputs, part.outputs)
-        storage = Storage(self.config, (), ())
+        storage = Storage(self.config, (), (), tuning=self.tuning)
         storage.inputs = tuple(_external(n, views[n]) for n in part.inputs)
         storage.outputs = tuple(_external(n, views[n]) for n in part.outputs)
         storage.inputs = tuple(self._place(e, storage) for e in storage.inputs)
@@ -174,7 +179,8 @@ class _Compiler:
         plan, tile = planned.plans[item.op], item.job.tile
         tensor = self.tensors.setdefault(plan.op.tensor, len(self.tensors))
         turned = int(plan.walk is not None and plan.walk.turned)
-        return tensor, tile.block, tile.y, tile.x, turned
+        plane = 1 + item.plane if plan.op.out.map.planes else 0
+        return tensor, tile.block, tile.y, tile.x, turned, plane
 
     def program(self) -> Program:
         """Return everything as a program."""
@@ -186,7 +192,7 @@ class _Compiler:
             raise CompileError(f"a memory region needs {max(self.sizes)} bytes, beyond 4 GiB")
         for instructions in self.segments:
             audit(instructions, self.config, self.sizes)
-        tiles: NDArray[np.int32] = np.array(self.tiles, np.int32).reshape(-1, 6)
+        tiles: NDArray[np.int32] = np.array(self.tiles, np.int32).reshape(-1, len(TILE_COLUMNS))
         code = b"".join(self.code)
         assert len(code) == INSTRUCTION_BYTES * len(self.layer_of)
         first, second, third, fourth = self.sizes

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..isa.instructions import VectorOperation
 from ..isa.requantize import Requantize
 from ..quant.graph import Conv, Node, QuantGraph, TensorType
 from .ops import Codes, Map, Op, VectorOp, View
+from .planes import plane_map, plane_tensors
 from .views import aliases
 
 __all__ = ["Context", "identity", "zeros"]
@@ -47,6 +49,8 @@ class Context:
         self.rows: dict[str, int] = {}
         for name in sorted(self.folded):
             self._unroll(name)
+        kept = {*inputs, *outputs, *self.alias, *(root for root, _ in self.alias.values())}
+        self.planes = plane_tensors(graph, nodes, config, kept)
         self.ops: list[Op] = []
 
     def _folds(self, name: str) -> bool:
@@ -66,7 +70,10 @@ class Context:
         return channels < rows
 
     def view(self, name: str) -> View:
-        """Return where a tensor lies."""
+        """Return where a tensor lies; all its planes, if it is stored as such."""
+        if name in self.planes:
+            storage = plane_map(name, self.graph.tensors[name], self.config)
+            return View(map=storage, block=0, channels=storage.channels)
         shape, block, root = self.graph.tensors[name].shape, 0, name
         while root in self.alias:
             root, offset = self.alias[root]
@@ -110,13 +117,16 @@ class Context:
             "name": node.name,
             "operator": operator,
             "tensor": name,
-            "out": self.view(name),
+            "out": self._out(name),
             "height": tensor.shape[1],
             "width": tensor.shape[2],
             "bias": zeros(tensor.shape[0]),
             "mid_bias": zeros(tensor.shape[0]),
             "requantize": identity(tensor),
         }
+
+    def _out(self, name: str) -> View:
+        return replace(self.view(name), channels=self.graph.tensors[name].shape[0])
 
     def vector(
         self,

@@ -14,8 +14,9 @@ from ..isa.instructions import (
 )
 from .errors import CompileError
 from .items import Item, LoadArea, LoadSlot, Mac, Store, Vector
-from .ops import ArrayOp, Op, VectorOp, View
+from .ops import PARTS, ArrayOp, Op, VectorOp, View
 from .order import Plan
+from .weights import Piece
 
 __all__ = ["Emitted", "emit"]
 
@@ -148,7 +149,7 @@ class _Emitter:
         yield (
             Opcode.MAC_LOOPS,
             {
-                "unsigned": int(not view.map.signed),
+                "unsigned": int(not view.map.signed and piece.bits is None),
                 "folded": int(folded),
                 "blocks": piece.blocks,
                 "groups": piece.groups,
@@ -167,6 +168,7 @@ class _Emitter:
                 "block_x": self.config.rows if folded else 0,
                 "height": view.map.height,
                 "width": view.map.width * pixel,
+                **_bit_loops(piece),
             },
         )
         y = tile.y * window.stride[0] + window.origin[0] + piece.kernel_row * window.dilation[0]
@@ -187,6 +189,7 @@ class _Emitter:
                 "y": y,
                 "x": x,
                 "weight_addr": item.slot.addr + item.word,
+                **_bit_work(piece),
             },
         )
 
@@ -200,8 +203,15 @@ class _Emitter:
         }
         work = {
             "parameter_addr": item.slot.addr // 8 + item.word,
-            "write_addr": area.at(op.out.block + tile.block, tile.y, tile.x),
+            "write_addr": area.at(op.written(tile.block, item.plane), tile.y, tile.x),
         }
+        packed = {}
+        if op.out.map.planes:
+            work["part"] = tile.block % PARTS
+            packed = {"pack": 1, "plane": item.plane}
+        if op.thresholds:  # behind the parameter word and its taps
+            steps = plan.walk.steps if plan.walk else 0
+            work["threshold_addr"] = work["parameter_addr"] + 1 + steps
         residual = {}
         if item.residual is not None and op.residual:
             words = item.residual.row_words
@@ -222,7 +232,7 @@ class _Emitter:
             loops, start = self._window(item, plan)
             work |= start
         yield Opcode.VECTOR_LOOPS, {**loops, **write}
-        yield Opcode.VECTOR_REQUANTIZE, {**_requantize(op), **residual}
+        yield Opcode.VECTOR_REQUANTIZE, {**_requantize(op), **residual, **packed}
         yield Opcode.VECTOR, work
 
     def _window(self, item: Vector, plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
@@ -267,8 +277,27 @@ class _Emitter:
         return loops, {"rows": counts[0], "addr": addr, "y": position[0], "x": position[1]}
 
 
+def _bit_loops(piece: Piece) -> dict[str, int]:
+    if piece.bits is None:
+        return {}
+    return {
+        "bitwise": 1,
+        "bipolar_inputs": int(piece.bits.bipolar_inputs),
+        "bipolar_weights": int(piece.bits.bipolar_weights),
+        "lanes": piece.bits.lanes,
+    }
+
+
+def _bit_work(piece: Piece) -> dict[str, int]:
+    if piece.bits is None:
+        return {}
+    return {"shift": piece.bits.shift, "negative": int(piece.bits.negative)}
+
+
 def _requantize(op: Op) -> dict[str, int]:
     params = op.requantize
+    if op.thresholds:
+        return {"threshold_bits": op.threshold_bits, "out_low": op.thresholds.low}
     return {
         "rounding": int(params.rounding),
         "low": params.low,

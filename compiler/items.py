@@ -86,7 +86,7 @@ class Mac(Item):
 
 @dataclass(eq=False, kw_only=True)
 class Vector(Item):
-    """A drain (no ``source``) or a window of taps."""
+    """A drain (no ``source``) or a window of taps; of codes stored as planes, one ``plane``."""
 
     job: Job
     slot: Slot
@@ -94,6 +94,7 @@ class Vector(Item):
     source: Area | None
     residual: Area | None
     out: Area
+    plane: int = 0
     engine: Engine = field(default=Engine.VECTOR, init=False)
 
 

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from ..isa.instructions import VectorOperation
+from ..isa.thresholds import threshold_bits
 from ..quant.graph import Add, AveragePool, Conv, MaxPool
 from .context import Context
 from .errors import CompileError
 from .fuse import MAX_OUT_SHIFT, MAX_RESIDUAL_SHIFT, fused_add, sum_requantize
 from .ops import ArrayOp, Residual, Source, Window
+from .planes import bit_source, level_bank
 
 __all__ = ["add", "average_pool", "conv", "max_pool"]
 
@@ -23,10 +25,8 @@ def conv(context: Context, node: Conv) -> None:
     depthwise = depthwise and max(kernel) < 64
     label = "depthwise" if depthwise else "conv"
     common = context.common(node, f"{label} {kernel[0]}x{kernel[1]}" + _strided(node.stride))
+    common |= _requantization(context, node)
     common |= {
-        "bias": node.bias.astype(np.int64),
-        "mid_bias": node.mid_bias.astype(np.int64),
-        "requantize": node.requantize,
         "macs": node.weight[0].size * int(np.prod(shape)),
         "window": _window(kernel, node.stride, node.dilation, node.padding),
     }
@@ -39,9 +39,33 @@ def conv(context: Context, node: Conv) -> None:
         common["window"] = Window(
             kernel=(1, kernel[1]), stride=(1, node.stride[1]), origin=(0, -node.padding[1])
         )
+    bits = None
+    if source.map.planes:
+        bits = bit_source(context.graph.tensors[node.inputs[0]], node.weight)
+        common["operator"] = f"bit {common['operator']}"
     context.ops.append(
-        ArrayOp(**common, sources=(Source(tensor=node.inputs[0], view=source, weight=weight),))
+        ArrayOp(
+            **common,
+            sources=(Source(tensor=node.inputs[0], view=source, weight=weight, bits=bits),),
+        )
     )
+
+
+def _requantization(context: Context, node: Conv) -> dict[str, Any]:
+    """Return what makes codes of a convolution's sums: shifts, or thresholds alone."""
+    bias = {"bias": node.bias.astype(np.int64)}
+    if node.thresholds is None:
+        return bias | {"mid_bias": node.mid_bias.astype(np.int64), "requantize": node.requantize}
+    config, count = context.config, node.thresholds.values.shape[1]
+    if threshold_bits(count) > config.threshold_bits:
+        raise CompileError(
+            f"{node.name}: {count} thresholds make codes of {threshold_bits(count)} bits, but "
+            f"{config.name} has {config.threshold_bits}; raise threshold_bits"
+        )
+    bank = node.thresholds
+    if node.output in context.planes and context.graph.tensors[node.output].bipolar:
+        bank = level_bank(bank, context.graph.tensors[node.output])
+    return bias | {"thresholds": bank}
 
 
 def add(context: Context, node: Add) -> None:

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from ..isa.instructions import VectorOperation
 from ..isa.requantize import Requantize
+from ..isa.thresholds import Thresholds, threshold_bits
+from .bit_source import BitSource
 
-__all__ = ["ArrayOp", "Map", "Op", "Residual", "Source", "VectorOp", "View", "Window"]
+__all__ = ["PARTS", "ArrayOp", "Map", "Op", "Residual", "Source", "VectorOp", "View", "Window"]
 
 Codes = NDArray[np.int64]
+
+#: Channel blocks whose bits share a word.
+PARTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,9 @@ class Map:
     unroll : tuple of int
         Kernel rows, stride, dilation and padding of an input whose kernel rows are channels here:
         see :class:`~shiftloom.isa.program.Place`.
+    planes : int
+        Bit-planes, if codes are stored bit by bit; ``channels`` then counts ``columns`` for each
+        word of a pixel: those of a plane's ``lane_blocks``, plane after plane.
     """
 
     name: str
@@ -43,6 +51,8 @@ class Map:
     signed: bool
     folded: bool = False
     unroll: tuple[int, ...] = ()
+    planes: int = 0
+    lane_blocks: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +110,15 @@ class Residual:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """One input of an array operation, with weights ``(outputs, channels, height, width)``."""
+    """One input of an array operation, with weights ``(outputs, channels, height, width)``.
+
+    ``bits`` says how the bit array takes it, where it is stored as planes.
+    """
 
     tensor: str
     view: View
     weight: NDArray[np.int8]
+    bits: BitSource | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,6 +141,8 @@ class Op:
         Per output channel.
     requantize : Requantize
         Both stages.
+    thresholds : Thresholds or None
+        Takes the place of both stages; there is no residual beside it.
     residual : Residual or None
         Second operand.
     macs : int
@@ -143,13 +159,38 @@ class Op:
     mid_bias: Codes
     requantize: Requantize
     window: Window = field(default_factory=Window)
+    thresholds: Thresholds | None = None
     residual: Residual | None = None
     macs: int = 0
+
+    @property
+    def threshold_bits(self) -> int:
+        """Width of the codes that thresholds make; 0 without them."""
+        return threshold_bits(self.thresholds.values.shape[1]) if self.thresholds else 0
+
+    @property
+    def threshold_words(self) -> int:
+        """Parameter words that hold a block's thresholds."""
+        return 1 << self.threshold_bits >> 1
 
     @property
     def inputs(self) -> tuple[tuple[str, View], ...]:
         """Tensors and views that it reads through its window."""
         raise NotImplementedError
+
+    def written(self, block: int, plane: int = 0) -> int:
+        """Return the block of the output's map that a tile of a channel block writes."""
+        if not self.out.map.planes:
+            return self.out.block + block
+        return plane * self.out.map.lane_blocks + block // PARTS
+
+    def completes(self, block: int, columns: int) -> tuple[int, ...]:
+        """Return the blocks of the output's map that are complete with a channel block's tile."""
+        if not self.out.map.planes:
+            return (self.out.block + block,)
+        if block % PARTS < PARTS - 1 and block < self.out.blocks(columns) - 1:
+            return ()
+        return tuple(self.written(block, plane) for plane in range(self.out.map.planes))
 
     @property
     def reads(self) -> tuple[tuple[str, View, bool], ...]:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.config import Config
-from ..isa.layout import pack_weights, pack_weights_folded
+from ..isa.layout import pack_bit_weights, pack_weights, pack_weights_folded
+from .bit_source import BitSource
 from .errors import CompileError
 from .ops import ArrayOp, Source
 
-__all__ = ["MAX_KERNEL", "Piece", "pieces_of"]
+__all__ = ["MAX_KERNEL", "Bits", "Piece", "pieces_of"]
 
 #: Largest counts of a MAC's loops.
 MAX_BLOCKS, MAX_KERNEL = 1023, 63
@@ -33,6 +35,8 @@ class Piece:
         Kernel rows.
     words : int
         Weight words it takes.
+    bits : Bits or None
+        For the bit array: ``block`` then counts words of a pixel.
     """
 
     source: int
@@ -43,6 +47,23 @@ class Piece:
     kernel_row: int
     kernel_rows: int
     words: int
+    bits: "Bits | None" = None
+
+    def cycles(self, pixels: int, config: Config) -> int:
+        """Return the cycles in which an array takes the operands of so many pixels."""
+        size = config.columns if self.bits else config.rows
+        return self.words // size * max(pixels, size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bits:
+    """How a piece runs on the bit array: fields of its instructions."""
+
+    bipolar_inputs: bool
+    bipolar_weights: bool
+    lanes: int
+    shift: int
+    negative: bool
 
 
 def pieces_of(
@@ -58,23 +79,77 @@ def pieces_of(
     CompileError
         Even one kernel row of one row group does not fit.
     """
-    found = []
+    found: list[tuple[Piece, NDArray[np.uint8]]] = []
     for index, source in enumerate(op.sources):
         outputs = slice(block * config.columns, (block + 1) * config.columns)
         part = replace(source, weight=source.weight[outputs])
+        if part.bits is not None:
+            _check_row(op.name, source.weight.shape[3] * config.columns, most, config)
+            found += _bit_pieces(index, part, part.bits, most, config)
+            continue
         packed = _packed(part, config)
         for piece in _split(index, part, most, config):
-            if piece.words > most:
-                raise CompileError(
-                    f"{op.name}: a kernel row takes {piece.words} weight words, but "
-                    f"{config.name} has room for {most}; raise weight_bytes"
-                )
+            _check_row(op.name, piece.words, most, config)
             found.append((piece, _words(packed, piece)))
     if not found:  # all weights are zero: the bias is still due
         source = replace(op.sources[0], weight=op.sources[0].weight[:1] * 0)
         piece = _first(source, config)
         found.append((piece, np.zeros((piece.words, config.word_bytes), np.uint8)))
     return found
+
+
+def _check_row(name: str, words: int, most: int, config: Config) -> None:
+    if words > most:
+        raise CompileError(
+            f"{name}: a kernel row takes {words} weight words, but "
+            f"{config.name} has room for {most}; raise weight_bytes"
+        )
+
+
+def _bit_pieces(
+    index: int, source: Source, bits: BitSource, most: int, config: Config
+) -> Iterator[tuple[Piece, NDArray[np.uint8]]]:
+    """Yield the pieces of an output block on the bit array: passes over planes."""
+    blocks, height = source.view.map.lane_blocks, source.weight.shape[2]
+    row = source.weight.shape[3] * config.columns
+    planes = [
+        pack_bit_weights(bits.weights.weight_bits(plane, source.weight), config)[0]
+        for plane in range(len(bits.weights.values))
+    ]
+    for term in bits.terms:
+        words = planes[term.weight_plane].reshape(blocks, height, row, config.word_bytes)
+        for block, kernel_row, count, rows in _cut(blocks, height, row, most):
+            rest = source.weight.shape[1] - (blocks - 1) * config.bit_lanes
+            piece = Piece(
+                source=index,
+                block=term.plane * blocks + block,
+                blocks=count,
+                group=0,
+                groups=1,
+                kernel_row=kernel_row,
+                kernel_rows=rows,
+                words=count * rows * row,
+                bits=Bits(
+                    bipolar_inputs=bits.inputs.bipolar,
+                    bipolar_weights=bits.weights.bipolar,
+                    lanes=rest if block + count == blocks else config.bit_lanes,
+                    shift=term.shift,
+                    negative=term.negative,
+                ),
+            )
+            part = words[block : block + count, kernel_row : kernel_row + rows]
+            yield piece, part.reshape(-1, config.word_bytes)
+
+
+def _cut(blocks: int, height: int, row: int, most: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield first block, first kernel row, and counts of both, of at most so many words."""
+    if height * row <= most:
+        step = min(most // (height * row), MAX_BLOCKS)
+        for block in range(0, blocks, step):
+            yield block, 0, min(step, blocks - block), height
+        return
+    for block, kernel_row in product(range(blocks), range(height)):
+        yield block, kernel_row, 1, 1
 
 
 def _shape(source: Source, config: Config) -> tuple[int, int, int]:

@@ -99,6 +99,9 @@ def _explain(error: Exception) -> int:
 
 def _expected() -> tuple[type[Exception], ...]:
     """Return the errors that say what is wrong with a user's files and options."""
+    from ..boards.board import BoardError
+    from ..boards.host import LinkError
+    from ..boards.tools import ToolError
     from ..compiler.errors import CompileError
     from ..isa.config import ConfigError
     from ..isa.program import ProgramError
@@ -108,7 +111,8 @@ def _expected() -> tuple[type[Exception], ...]:
     from .errors import FlowError
 
     files = (ModelError, ConfigError, ProgramError, FlowError)
-    return (*files, CompileError, SimulationError, BuildError)
+    boards = (BoardError, LinkError, ToolError)
+    return (*files, *boards, CompileError, SimulationError, BuildError)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ from math import prod
 from pathlib import Path
 
 from ..compiler.compile import compile_graph
+from ..compiler.tuning import Tuning
+from ..compiler.tuning import search as search_tuning
 from ..isa.config import Config, load_config
 from ..isa.program import Program
 from ..quant.export import from_onnx
 from ..quant.graph import Host, QuantGraph
+from ..sim.cycle.engine import run_segment
 from .errors import HostWarning
 from .files import write_file, write_files
 from .progress import Progress, silent
@@ -22,6 +25,7 @@ def compile(
     output: str | Path | None = None,
     *,
     dump: str | Path | None = None,
+    search: bool = False,
     progress: Progress | None = None,
 ) -> Program:
     """Return the program of a network, and write it if a file is given.
@@ -36,6 +40,8 @@ def compile(
         File to write.
     dump : str or pathlib.Path, optional
         Folder for a readable listing of each stage.
+    search : bool
+        Compile several times, and keep the program that takes the fewest cycles by the cycle model.
     progress : callable, optional
         Told what is being done.
 
@@ -54,12 +60,15 @@ def compile(
     _warn_of_host(graph)
     listings: dict[str, str] = {}
     try:
-        program = compile_graph(
-            graph,
-            chosen,
-            dump=listings.__setitem__,
-            progress=lambda done, total: report(f"compiling for {chosen.name}", done, total),
-        )
+        if search:
+            program = _search(graph, chosen, listings, report)
+        else:
+            program = compile_graph(
+                graph,
+                chosen,
+                dump=listings.__setitem__,
+                progress=lambda done, total: report(f"compiling for {chosen.name}", done, total),
+            )
     finally:  # the stages before an error are what helps to understand it
         if dump is not None:
             names = (f"{n:02}-{name}.txt" for n, name in enumerate(listings, start=1))
@@ -67,6 +76,30 @@ def compile(
     if output is not None:
         write_file(output, program.to_bytes())
     return program
+
+
+def _search(
+    graph: QuantGraph, config: Config, listings: dict[str, str], report: Progress
+) -> Program:
+    """Return the fastest of several programs, and keep its listings."""
+    made: list[tuple[Program, dict[str, str]]] = []
+
+    def make(tuning: Tuning) -> Program:
+        found: dict[str, str] = {}
+        try:
+            program = compile_graph(graph, config, dump=found.__setitem__, tuning=tuning)
+        finally:
+            listings.update(found)
+        made.append((program, found))
+        return program
+
+    def cycles(program: Program) -> int:
+        return sum(run_segment(program, segment).counters["CYCLES"] for segment in program.segments)
+
+    told = f"searching schedules for {config.name}"
+    best = search_tuning(make, cycles, lambda done, total: report(told, done, total))
+    listings.update(next(found for program, found in made if program is best))
+    return best
 
 
 def _warn_of_host(graph: QuantGraph) -> None:

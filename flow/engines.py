@@ -1,42 +1,118 @@
 """Engines by name: what runs a program's segments."""
 
 import hashlib
+from dataclasses import replace
+from functools import lru_cache, partial
 from importlib import metadata, resources
 
 from ..isa.config import Config
+from ..isa.program import Program, Segment
 from ..sim import golden
+from ..sim.cycle import engine as cycle
+from ..sim.cycle.memory import Memory
+from ..sim.memory import Regions
+from ..sim.result import Run
+from ..sim.rtl_build import GATES
 from ..sim.rtl_engine import build_engine
 from .cache import keep_text, kept_text
 from .errors import FlowError
 from .execute import Runner
 from .progress import Progress, silent
 
-__all__ = ["ENGINES", "make_runner", "simulation_text"]
+__all__ = ["ENGINES", "LEVELS", "make_gates", "make_runner", "simulation_text"]
 
 #: What ``--engine`` takes.
-ENGINES = ("golden", "rtl")
+ENGINES = ("golden", "cycle", "rtl")
+
+#: What ``--level`` takes: the generated Verilog, or what synthesis for a family made of it.
+LEVELS = ("rtl", "netlist")
 
 
-def make_runner(engine: str, config: Config, progress: Progress | None = None) -> Runner:
+def make_runner(
+    engine: str,
+    config: Config,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
+) -> Runner:
     """Return an engine for programs of a configuration; ``rtl`` is built on first use.
+
+    Parameters
+    ----------
+    engine : str
+        One of ``ENGINES``.
+    config : Config
+        The accelerator.
+    progress : callable, optional
+        Told what is being done.
+    memory : Memory, optional
+        External memory, for engines that know time.
 
     Raises
     ------
     FlowError
-        No such engine.
+        No such engine, or a memory that it cannot be given.
     BuildError
         The RTL engine cannot be built.
     """
-    if engine == "golden":
-        return golden.run_segment
-    if engine != "rtl":
+    if engine not in ENGINES:
         raise FlowError(f"no engine {engine}: use {' or '.join(ENGINES)}")
-    report = progress or silent
+    if engine == "golden":
+        if memory is not None:
+            raise FlowError("the golden engine knows no time: memory settings are for cycle or rtl")
+        return golden.run_segment
+    if engine == "cycle":
+        return _timed(memory or Memory())
+    return _rtl_runner(config, progress or silent, memory or Memory())
+
+
+def _timed(memory: Memory) -> Runner:
+    """Return an engine that gives values by definition, and times by the cycle model.
+
+    Times do not depend on values: they are found once for all samples.
+    """
+
+    @lru_cache(maxsize=16)
+    def times(program: Program, segment: Segment) -> cycle.CycleRun:
+        return cycle.run_segment(program, segment, memory=memory)
+
+    def run(program: Program, segment: Segment, regions: Regions) -> Run:
+        timed = times(program, segment)
+        values = golden.run_segment(program, segment, regions)
+        return replace(timed, addresses=values.addresses, data=values.data)
+
+    return run
+
+
+def _rtl_runner(config: Config, report: Progress, memory: Memory) -> Runner:
+    if replace(memory, latency=1) != Memory(latency=1):
+        raise FlowError("the memory of the rtl engine has a latency only: use --engine cycle")
 
     def tell(what: str, share: float) -> None:
         report(f"building the simulator of {config.name}: {what}", round(100 * share), 100)
 
-    return build_engine(simulation_text(config, report), progress=tell).run_segment
+    engine = build_engine(simulation_text(config, report), progress=tell)
+    return partial(engine.run_segment, latency=memory.latency)
+
+
+def make_gates(family: str, config: Config, progress: Progress | None = None) -> Runner:
+    """Return the engine that runs programs on gates: the netlist for a family of chips.
+
+    Raises
+    ------
+    BoardError
+        No such family.
+    ToolError, BuildError
+        Synthesis or the compiler is not installed, or failed.
+    """
+    from ..boards.gates import netlist_verilog
+
+    report = progress or silent
+
+    def tell(what: str, share: float) -> None:
+        report(f"building the simulator of {config.name}'s gates: {what}", round(100 * share), 100)
+
+    text = netlist_verilog(config, family, report)
+    return build_engine(text, bench=GATES, progress=tell).run_segment
 
 
 def simulation_text(config: Config, progress: Progress = silent) -> str:

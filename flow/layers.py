@@ -2,22 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..isa.config import Config
-from ..isa.instructions import Engine, engine_of, is_work
-from ..isa.program import Layer, Program, Segment
+from ..isa.program import Layer, Program
+from ..sim.listing import short_name
+from ..sim.owners import owners_of
 from ..sim.result import Run
 
 __all__ = ["LayerTime", "Times", "layer_times", "short_name"]
-
-#: Longest layer name in tables.
-_LONGEST = 36
-
-Labels = NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +64,6 @@ class Times:
     multiplier_utilization: float
 
 
-def short_name(name: str) -> str:
-    """Return a layer's name for tables: converters join names with semicolons, without end."""
-    first = name.partition(";")[0]
-    return first if len(first) <= _LONGEST else "…" + first[1 - _LONGEST :]
-
-
 def layer_times(program: Program, runs: Sequence[Run]) -> Times:
     """Return where the cycles of one sample went.
 
@@ -91,8 +79,8 @@ def layer_times(program: Program, runs: Sequence[Run]) -> Times:
     """
     counts = np.zeros(len(program.layers) + 1, np.int64)
     for segment, run in zip(program.segments, runs, strict=True):
-        owners = _owners(program, segment, run)
-        counts += np.bincount(owners, minlength=len(counts))
+        owners = owners_of(program, segment, run)
+        np.add.at(counts, owners.layers, np.diff(owners.edges))
     cycles = int(counts.sum())
     config, macs = program.config, sum(layer.macs for layer in program.layers)
     layers = zip(program.layers, counts[:-1].tolist(), strict=True)
@@ -123,35 +111,3 @@ def _multipliers(config: Config) -> int:
 
 def _share(macs: int, peak: int, cycles: int) -> float:
     return macs / (peak * cycles) if cycles else 0.0
-
-
-def _owners(program: Program, segment: Segment, run: Run) -> Labels:
-    """Return the layer that each cycle of a run belongs to; one past the last for the rest."""
-    if run.cycles is None or run.starts is None or run.dones is None:
-        raise ValueError(f"the {run.engine} engine does not know time")
-    none = -1
-    owners = np.full(run.cycles, none, np.int32)
-    for engine in (Engine.VECTOR, Engine.MAC):  # what the array does covers the rest
-        layers, before = _layers_of(program, segment, engine), 0
-        for layer, start, done in zip(
-            layers, run.starts[engine], run.dones[engine], strict=True
-        ):  # the next work enters the pipeline before this one has left it
-            if layer >= 0:
-                owners[max(start, before) : done] = layer
-            before = done
-    return _filled(owners, none, len(program.layers))
-
-
-def _layers_of(program: Program, segment: Segment, engine: Engine) -> list[int]:
-    """Return the layer of each piece of work of an engine, in order."""
-    first, last = segment.first, segment.first + segment.count
-    codes = [instruction.opcode for instruction in program.instructions[first:last]]
-    own = [is_work(code) and engine_of(code) is engine for code in codes]
-    return [int(layer) for layer in program.layer_of[first:last][own]]
-
-
-def _filled(owners: Labels, none: int, rest: int) -> Labels:
-    """Give each cycle without owner to the next owner; those behind the last to ``rest``."""
-    places: NDArray[Any] = np.where(owners == none, len(owners), np.arange(len(owners)))
-    following = np.minimum.accumulate(places[::-1])[::-1]
-    return np.append(owners, np.int32(rest))[following]

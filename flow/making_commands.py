@@ -4,7 +4,7 @@ Verbs are imported when they are called, so that ``--help`` does not wait for th
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from .console import Shown, print_error
 from .options import DEFAULT, NO, YES, Bits, Flag, Output
 
-__all__ = ["compile", "demo", "generate", "quantize"]
+__all__ = ["compile", "demo", "export", "generate", "quantize"]
 
 
 def generate(*, output: Output, config: str = "base", shown: Shown = DEFAULT) -> int:
@@ -55,7 +55,8 @@ def quantize(
     Parameters
     ----------
     model
-        ONNX file: float, or QDQ with scales that are powers of two.
+        ONNX file: float; or QDQ with scales that are powers of two, or QONNX, which are imported
+        as they are; or .npz of a trained binary perceptron.
     output
         File to write: an ONNX model that other runtimes run too.
     calibration
@@ -90,6 +91,36 @@ def quantize(
     return YES
 
 
+def export(
+    network: Path,
+    /,
+    *,
+    output: Output,
+    format: Literal["qonnx", "qdq"] = "qonnx",
+    shown: Shown = DEFAULT,
+) -> int:
+    """Write a quantized network in a format of other tools.
+
+    Example: `shiftloom export model.q.onnx --format qonnx -o model.qonnx.onnx`
+
+    Parameters
+    ----------
+    network
+        File that shiftloom quantize wrote.
+    output
+        File to write.
+    format
+        qonnx: Quant and MultiThreshold, for the QONNX tools; qdq: operators of the standard alone.
+    """
+    from .export import export as verb
+    from .tables import facts_table
+
+    model = verb(network, output, format=format)
+    facts = {"file": str(output), "format": format, "nodes": len(model.graph.node)}
+    shown.show(facts, facts_table(facts))
+    return YES
+
+
 def compile(
     network: Path,
     /,
@@ -97,6 +128,7 @@ def compile(
     output: Output,
     config: str = "base",
     dump: Path | None = None,
+    search: Flag = False,
     shown: Shown = DEFAULT,
 ) -> int:
     """Compile a quantized network for an accelerator.
@@ -113,13 +145,15 @@ def compile(
         The accelerator: base, small, tiny, odd, or a TOML file.
     dump
         Folder for a readable listing of each stage.
+    search
+        Compile several times, and keep the program that is fastest by the cycle model.
     """
     from .compile import compile as verb
     from .info import info
     from .tables import facts_table
 
     with shown.progress() as progress:
-        verb(network, config, output, dump=dump, progress=progress)
+        verb(network, config, output, dump=dump, search=search, progress=progress)
     facts = {"file": str(output), **info(output)}
     shown.show(facts, facts_table(facts))
     return YES
@@ -150,6 +184,6 @@ def demo(
     with shown.progress() as progress:
         result = verb(output, config, samples=samples, progress=progress)
     shown.show(result.to_dict(), *result.tables())
-    if result.verification.difference is not None:
-        print_error(f"not equal: {result.verification.difference}")
+    if not result.verification.equal:
+        print_error(result.verification.verdict())
     return YES if result.verification.equal else NO

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ..quant.export import is_quantized, save_graph
 from ..quant.graph import QuantGraph
 from ..quant.importer import import_onnx
+from ..quant.interchange.binary_mlp import import_binary_mlp
 from ..quant.quantize import quantize_model
 from .progress import Progress, silent
-from .samples import read_samples
+from .samples import read_arrays, read_samples
 
 __all__ = ["quantize"]
 
@@ -35,7 +36,8 @@ def quantize(
     Parameters
     ----------
     model : onnx.ModelProto, str or pathlib.Path
-        A float model, or a QDQ model whose scales are powers of two.
+        A float model; or one that is quantized already, QDQ with power-of-two scales or QONNX,
+        which is imported as it is; or an ``.npz`` file of a trained binary perceptron.
     calibration : array, mapping, str or pathlib.Path, optional
         Samples in the model's own input layout, batch first; by input name where there are
         several; or an ``.npy`` or ``.npz`` file of them. Without any, seeded noise is used, with
@@ -58,6 +60,8 @@ def quantize(
     """
     report = progress or silent
     report("reading the model", 0, 0)
+    if isinstance(model, str | Path) and Path(model).suffix == ".npz":
+        return _written(import_binary_mlp(read_arrays(model), name=Path(model).stem), output)
     source = model if is_quantized(model) else import_onnx(model)
     if isinstance(calibration, str | Path):
         names = [] if isinstance(source, onnx.ModelProto | str | Path) else source.inputs
@@ -71,6 +75,10 @@ def quantize(
         per_channel=per_channel,
         progress=lambda done, total, name: report(f"quantizing {name}", done, total),
     )
+    return _written(graph, output)
+
+
+def _written(graph: QuantGraph, output: str | Path | None) -> QuantGraph:
     if output is not None:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         save_graph(graph, output)

@@ -1,123 +1,228 @@
-"""Report of a verification: a folder with the same figures as text, JSON and CSV."""
+"""The verb ``report``: where a program's cycles, bytes and energy go, layer by layer."""
 
-import csv
-import importlib.util
-import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .files import write_files
-from .layers import short_name
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["write_report"]
+from ..isa.config import Config
+from ..isa.program import Layer, Program
+from ..sim.cycle.accesses import Access, accesses_of
+from ..sim.cycle.causes import Cause, causes_of
+from ..sim.cycle.engine import CycleRun, run_segment
+from ..sim.cycle.memory import Memory
+from ..sim.owners import owners_of
+from .energy import energy_of, energy_table
+from .networks import Source, open_program
+from .progress import Progress, silent
 
-_COLUMNS = ("name", "operator", "engine", "macs", "cycles", "utilization")
+__all__ = ["SCHEMA", "Report", "Usage", "report"]
 
-_PAGE = """\
-# {program} on {config}
+#: Name and version of what ``report.json`` holds.
+SCHEMA = "shiftloom-report-1"
 
-{verdict}
-
-{totals}
-
-## Layers
-
-A cycle belongs to the layer that the array works on; while it does not, to the layer that the
-vector unit works on; while neither works, to the layer that is next. Array utilization is
-multiply-accumulates / (rows x columns x cycles).
-
-{layers}
-
-## Counters of the machine
-
-{counters}
-"""
+Counts = NDArray[np.int64]
 
 
-def write_report(found: Mapping[str, Any], folder: str | Path) -> list[Path]:
-    """Write a report.
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a layer, or all of a program, uses.
 
     Parameters
     ----------
-    found : mapping
-        What :meth:`~shiftloom.flow.verify.Verification.to_dict` returns.
-    folder : str or pathlib.Path
-        Gets ``report.md``, ``report.json``, ``layers.csv``, and ``layers.png`` where matplotlib
-        is installed.
+    name, operator, engine : str
+        As in the program's layer table; empty operator and engine for what is no layer.
+    macs : int
+        Multiply-accumulates of its definition.
+    cycles : int
+        Cycles that belong to it.
+    array_utilization : float or None
+        Multiply-accumulates by what the array could do in its cycles; None for layers of the vector
+        unit, and where nothing is multiplied or no cycle belongs to it.
+    multiplier_utilization : float or None
+        The same over all multipliers, the vector unit's taps included.
+    causes : mapping
+        Its cycles by what they went to: compute, bandwidth, latency, dependency.
+    bound : str
+        Where most of its cycles went; empty if it has none.
+    least_compute, least_bytes : int
+        Lower bounds of its cycles: from the operands of its work, from its beats on the bus.
+    bytes : mapping
+        Bytes read and written, by memory.
+    energy_uj : mapping
+        Estimate in microjoules, by part of the machine.
     """
-    layers = found["times"]["layers"] if found["times"] else []
-    files: dict[str, bytes | str] = {
-        "report.md": _page(found, layers),
-        "report.json": json.dumps(found, indent=2) + "\n",
-        "layers.csv": _csv(layers),
-    }
-    if layers and importlib.util.find_spec("matplotlib") is not None:
-        files["layers.png"] = _plot(f"{found['program']} on {found['config']}", layers)
-    return write_files(folder, files)
+
+    name: str
+    operator: str
+    engine: str
+    macs: int
+    cycles: int
+    array_utilization: float | None
+    multiplier_utilization: float | None
+    causes: Mapping[str, int]
+    bound: str
+    least_compute: int
+    least_bytes: int
+    bytes: Mapping[str, int]
+    energy_uj: Mapping[str, float]
+
+    @property
+    def external_bytes(self) -> int:
+        """Bytes over the bus."""
+        return self.bytes["external_read"] + self.bytes["external_write"]
 
 
-def _page(found: Mapping[str, Any], layers: list[dict[str, Any]]) -> str:
-    rows = [_row(layer) for layer in layers]
-    head = ("layer", "operator", "engine", "MACs", "cycles", "array utilization")
-    counters = [(name, f"{value:,}") for name, value in found["counters"].items()]
-    return _PAGE.format(
-        program=found["program"],
-        config=found["config"],
-        verdict=found["verdict"],
-        totals=_totals(found),
-        layers=_table(head, rows),
-        counters=_table(("counter", "one sample"), counters),
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """Where everything goes.
+
+    Parameters
+    ----------
+    program : Program
+        What ran.
+    memory : Memory
+        External memory.
+    layers : tuple of Usage
+        In the order of the layer table.
+    rest : Usage
+        What belongs to no layer: fetching instructions, and the end of the program.
+    total : Usage
+        All of it.
+    runs : tuple of CycleRun
+        Of the program's segments.
+    """
+
+    program: Program
+    memory: Memory
+    layers: tuple[Usage, ...]
+    rest: Usage
+    total: Usage
+    runs: tuple[CycleRun, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        config, memory = self.program.config, self.memory
+        return {
+            "schema": SCHEMA,
+            "program": self.program.name,
+            "config": asdict(config) | {"id": f"{config.id:#010x}"},
+            "memory": asdict(memory),
+            "peak": {
+                "array_macs_per_cycle": config.macs_per_cycle,
+                "macs_per_cycle": multipliers(config),
+                "bus_bytes_per_cycle": config.bus_bytes / memory.interval,
+            },
+            "total": asdict(self.total),
+            "layers": [asdict(layer) for layer in self.layers],
+            "rest": asdict(self.rest),
+            "energy": "an estimate; constants: " + energy_table().source,
+        }
+
+
+def multipliers(config: Config) -> int:
+    """Return the multipliers of a machine: the array's and the vector unit's taps."""
+    return config.macs_per_cycle + config.columns * config.vector_taps
+
+
+def report(
+    source: Source,
+    config: Config | str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    memory: Memory | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Return where a program's cycles, bytes and energy go, and write it to a folder.
+
+    Times are those of the cycle model, which equal the hardware's; docs/cycle-model.md states the
+    rules by which cycles belong to layers and to causes.
+
+    Parameters
+    ----------
+    source : QuantGraph, Program, str or pathlib.Path
+        A quantized network or a program, or the file of one.
+    config : Config, str or pathlib.Path, optional
+        The accelerator: needed for a network, checked for a program.
+    output : str or pathlib.Path, optional
+        Folder for ``report.json``, ``report.md``, ``layers.csv``, ``timeline.html``, and
+        ``roofline.png`` where matplotlib is installed.
+    memory : Memory, optional
+        External memory.
+    progress : callable, optional
+        Told what is being done.
+
+    Raises
+    ------
+    ModelError, ProgramError, ConfigError, CompileError, FlowError
+        The files or options cannot be used.
+    SimulationError
+        The machine would stop.
+    """
+    tell, chosen = progress or silent, memory or Memory()
+    program, _ = open_program(source, config, tell)
+    tell("running the cycle model", 0, 0)
+    runs = tuple(run_segment(program, segment, memory=chosen) for segment in program.segments)
+    tell("counting accesses", 0, 0)
+    found = _account(program, chosen, runs)
+    if output is not None:
+        from .report_files import write_report
+
+        write_report(found, output, tell)
+    return found
+
+
+def _account(program: Program, memory: Memory, runs: tuple[CycleRun, ...]) -> Report:
+    """Add up what every layer uses in all segments."""
+    rows = len(program.layers) + 1
+    causes, accesses = np.zeros((rows, len(Cause)), np.int64), np.zeros((rows, len(Access)), int)
+    for segment, run in zip(program.segments, runs, strict=True):
+        causes += causes_of(program, segment, run, owners_of(program, segment, run))
+        accesses += accesses_of(program, segment)
+        beats = run.counters["FETCH_BEATS"]
+        accesses[-1, Access.READ_BEATS] += beats
+        accesses[-1, Access.EXTERNAL_READ] += beats * program.config.bus_bytes
+    rest = Layer(name="(instructions and end)", operator="", engine="", output="", macs=0)
+    macs = sum(layer.macs for layer in program.layers)
+    usage = partial(_usage, config=program.config, memory=memory)
+    layers = [usage(*row) for row in zip(program.layers, causes, accesses, strict=False)]
+    total = usage(replace(rest, name="all", macs=macs), causes.sum(0), accesses.sum(0))
+    return Report(
+        program=program,
+        memory=memory,
+        layers=tuple(layers),
+        rest=usage(rest, causes[-1], accesses[-1]),
+        total=total,
+        runs=runs,
     )
 
 
-def _row(layer: Mapping[str, Any]) -> tuple[str, ...]:
-    words = (short_name(layer["name"]), layer["operator"], layer["engine"])
-    return (*words, f"{layer['macs']:,}", f"{layer['cycles']:,}", _percent(layer))
-
-
-def _totals(found: Mapping[str, Any]) -> str:
-    times = found["times"]
-    if not times:
-        return ""
-    return (
-        f"One sample takes {times['cycles']:,} cycles, everything included. Array utilization "
-        f"{times['array_utilization']:.1%}; of all multipliers, the vector unit's included, "
-        f"{times['multiplier_utilization']:.1%}. After the last layer, {times['rest']:,} cycles "
-        "pass until the results are in memory."
+def _usage(layer: Layer, causes: Counts, uses: Counts, config: Config, memory: Memory) -> Usage:
+    cycles = int(causes.sum())
+    beats = int(max(uses[Access.READ_BEATS], uses[Access.WRITE_BEATS]))
+    named = {kind.name.lower(): int(uses[kind]) for kind in Access}
+    on_array = layer.engine != "vector"
+    return Usage(
+        name=layer.name,
+        operator=layer.operator,
+        engine=layer.engine,
+        macs=layer.macs,
+        cycles=cycles,
+        array_utilization=_share(layer, config.macs_per_cycle, cycles) if on_array else None,
+        multiplier_utilization=_share(layer, multipliers(config), cycles),
+        causes={cause.name.lower(): int(causes[cause]) for cause in Cause},
+        bound=Cause(int(causes.argmax())).name.lower() if cycles else "",
+        least_compute=max(named["array_steps"], named["vector_steps"]),
+        least_bytes=beats * memory.interval,
+        bytes={name: n for name, n in named.items() if name.endswith(("_read", "_write"))},
+        energy_uj=energy_of(uses, config),
     )
 
 
-def _percent(layer: Mapping[str, Any]) -> str:
-    return "" if layer["utilization"] is None else f"{layer['utilization']:.1%}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---" for _ in head], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _csv(layers: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(layers)
-    return text.getvalue()
-
-
-def _plot(title: str, layers: list[dict[str, Any]]) -> bytes:
-    """Draw cycles per layer, with the array's utilization beside each bar."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 1 + 0.3 * len(layers)), layout="constrained")
-    axes = figure.subplots()
-    bars = axes.barh(range(len(layers)), [layer["cycles"] for layer in layers])
-    axes.bar_label(bars, [_percent(layer) for layer in layers], padding=3)
-    axes.set_yticks(range(len(layers)), [short_name(layer["name"]) for layer in layers])
-    axes.invert_yaxis()
-    axes.margins(x=0.15)
-    axes.set(title=title, xlabel="cycles; array utilization")
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    return data.getvalue()
+def _share(layer: Layer, peak: int, cycles: int) -> float | None:
+    """Return multiply-accumulates by what multipliers could do; None where nothing multiplies."""
+    return layer.macs / (peak * cycles) if cycles and layer.macs else None

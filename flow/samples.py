@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .errors import FlowError
 
-__all__ = ["read_samples"]
+__all__ = ["read_arrays", "read_samples"]
 
 #: Largest array that is read, in bytes.
 MAX_BYTES = 1 << 31
@@ -52,6 +52,28 @@ def read_samples(path: str | Path, names: Sequence[str]) -> dict[str, Array]:
     if len(set(counts.values())) > 1:
         raise FlowError(f"{path}: the inputs have different numbers of samples: {counts}")
     return arrays
+
+
+def read_arrays(path: str | Path) -> dict[str, Array]:
+    """Return all arrays of an ``.npz`` file.
+
+    Raises
+    ------
+    FlowError
+        Not such a file, or it holds other things than numbers.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sum(info.file_size for info in members) > MAX_BYTES:
+                raise FlowError(f"more than {MAX_BYTES} bytes of arrays")
+            return {
+                info.filename.removesuffix(".npy"): _read_member(archive, info) for info in members
+            }
+    except FlowError as error:
+        raise FlowError(f"{path}: {error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise FlowError(f"{path}: not an .npz file, or a truncated one ({error})") from error
 
 
 def _from_array(path: str | Path, file: IO[bytes], names: Sequence[str]) -> dict[str, Array]:

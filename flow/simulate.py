@@ -1,6 +1,7 @@
 """The verb ``simulate``: samples through a program, on an engine."""
 
 import io
+import json
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +17,18 @@ from ..isa.program import Program, load_program
 from ..quant.errors import ModelError
 from ..quant.golden import decode_output, encode_input
 from ..quant.graph import QuantGraph
+from ..sim.chrome_trace import chrome_trace
+from ..sim.cycle.memory import Memory
+from ..sim.result import Run
 from .engines import make_runner
+from .errors import FlowError
 from .execute import Execution, execute
 from .files import write_file
 from .networks import program_graph
 from .progress import Progress, silent
 from .samples import read_samples
 
-__all__ = ["Simulation", "encode_inputs", "simulate"]
+__all__ = ["Simulation", "collect", "encode_inputs", "simulate", "write_arrays"]
 
 Array = NDArray[Any]
 
@@ -42,12 +47,16 @@ class Simulation:
         Of all samples together; None where time is unknown.
     counters : dict
         The machine's counters, added up.
+    runs : tuple of Run
+        Of the first sample, one for each segment: with every instruction's start and end where
+        time is known.
     """
 
     engine: str
     outputs: dict[str, NDArray[np.float32]]
     cycles: int | None
     counters: dict[str, int]
+    runs: tuple[Run, ...]
 
     @property
     def samples(self) -> int:
@@ -62,6 +71,8 @@ def simulate(
     output: str | Path | None = None,
     *,
     samples: int | None = None,
+    memory: Memory | None = None,
+    trace: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Simulation:
     """Return the outputs of a program for samples, and write them if a file is given.
@@ -74,35 +85,44 @@ def simulate(
         Samples in the model's own input layout, batch first; by input name where there are
         several; or an ``.npy`` or ``.npz`` file of them.
     engine : str
-        ``golden`` (values) or ``rtl`` (values and cycles, from the generated Verilog).
+        ``golden`` (values), ``cycle`` (values, and cycles from the cycle model) or ``rtl`` (values
+        and cycles from the generated Verilog).
     output : str or pathlib.Path, optional
         ``.npz`` file to write the outputs to.
     samples : int, optional
         How many of the samples to run; else all.
+    memory : Memory, optional
+        External memory, for ``cycle``; its latency, for ``rtl``.
+    trace : str or pathlib.Path, optional
+        File for a timeline of the first sample, which Perfetto opens.
     progress : callable, optional
         Told what is being done.
 
     Raises
     ------
     ProgramError, ModelError, FlowError
-        The program or the samples cannot be used.
+        The program or the samples cannot be used, or the engine cannot do what is asked for.
     SimulationError
         The machine stopped.
     """
+    if trace is not None and engine == "golden":
+        raise FlowError("the golden engine knows no time: a trace is made by cycle or rtl")
     report = progress or silent
     loaded = program if isinstance(program, Program) else load_program(program)
     graph = program_graph(loaded)
     codes = encode_inputs(graph, inputs, samples)
-    runner = make_runner(engine, loaded.config, report)
+    runner = make_runner(engine, loaded.config, report, memory)
     count = len(next(iter(codes.values())))
     executions = []
     for index in range(count):
         report(f"running sample {index + 1} of {count} on {engine}", index, count)
         sample = {name: values[index] for name, values in codes.items()}
         executions.append(execute(loaded, graph, sample, runner))
-    result = _collect(graph, engine, executions)
+    result = collect(graph, engine, executions)
     if output is not None:
-        _write(output, result.outputs)
+        write_arrays(output, result.outputs)
+    if trace is not None:
+        write_file(trace, json.dumps(chrome_trace(loaded, result.runs), separators=(",", ":")))
     return result
 
 
@@ -128,7 +148,8 @@ def encode_inputs(
     return {name: encode_input(graph, name, inputs[name][:samples]) for name in graph.inputs}
 
 
-def _collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simulation:
+def collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simulation:
+    """Return what an engine made of samples, put together."""
     outputs = {}
     for name in graph.outputs:
         results = np.stack([execution.outputs[name] for execution in executions])
@@ -139,10 +160,17 @@ def _collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Sim
         counters.update(run.counters)
     known = [run.cycles for run in runs if run.cycles is not None]
     cycles = sum(known) if len(known) == len(runs) else None
-    return Simulation(engine=engine, outputs=outputs, cycles=cycles, counters=dict(counters))
+    return Simulation(
+        engine=engine,
+        outputs=outputs,
+        cycles=cycles,
+        counters=dict(counters),
+        runs=executions[0].runs,
+    )
 
 
-def _write(path: str | Path, arrays: Mapping[str, Array]) -> None:
+def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays to an ``.npz`` file; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():

@@ -9,18 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.config import Config
-from ..isa.program import Program
+from ..isa.program import Program, Segment
 from ..quant import golden
 from ..quant.graph import QuantGraph
 from ..sim.compare import assemble
+from ..sim.cycle.compare import first_time_difference
+from ..sim.cycle.engine import run_segment as cycles_of
+from ..sim.result import Run
 from .difference import Difference, compare_outputs, compare_tensors, compare_writes
-from .engines import make_runner
+from .engines import LEVELS, make_gates, make_runner
+from .errors import FlowError
 from .execute import Execution, Runner, execute
 from .layers import Times, layer_times
 from .networks import Source, open_program
 from .progress import Progress, silent
-from .report import write_report
 from .simulate import encode_inputs
+from .verify_report import write_report
 
 __all__ = ["Verification", "verify"]
 
@@ -45,6 +49,11 @@ class Verification:
         The samples are random codes, because none were given.
     difference : Difference or None
         The first; None if every integer is equal.
+    time_difference : str or None
+        The first piece of work that starts or completes in another cycle in the generated Verilog
+        than in the cycle model; looked for where all integers are equal.
+    hardware : str
+        ``rtl`` for the generated Verilog, or the family and ``netlist`` for gates.
     integers : int
         Integers compared between the network and the program, per sample and level.
     tensors : int
@@ -62,6 +71,8 @@ class Verification:
     samples: int
     random: bool
     difference: Difference | None
+    time_difference: str | None = None
+    hardware: str = "rtl"
     integers: int = 0
     tensors: int = 0
     times: Times | None = None
@@ -70,17 +81,21 @@ class Verification:
 
     @property
     def equal(self) -> bool:
-        """Whether every integer is equal."""
-        return self.difference is None
+        """Whether every integer and every cycle is equal."""
+        return self.difference is None and self.time_difference is None
 
     def verdict(self) -> str:
         """Return what was found, in a sentence."""
         kind = ("random sample" if self.random else "sample") + "s" * (self.samples != 1)
         if self.difference is not None:
             return f"not equal: {self.difference}"
+        if self.time_difference is not None:
+            return f"not equal: all integers are, but not time: {self.time_difference}"
+        cycles = f"; {self.times.cycles:,} cycles, as the cycle model says" if self.times else ""
+        hardware = "generated Verilog" if self.hardware == "rtl" else self.hardware
         return (
             f"equal: {self.integers:,} integers in {self.tensors} feature maps, the same in the "
-            f"golden network, the program and the generated Verilog; {self.samples} {kind}"
+            f"golden network, the program and the {hardware}; {self.samples} {kind}{cycles}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,9 +103,14 @@ class Verification:
         names = ("program", "config", "samples", "random", "equal", "integers", "tensors")
         found = asdict(self.difference) if self.difference else None
         times = asdict(self.times) if self.times else None
-        values = {name: getattr(self, name) for name in names}
-        values["verdict"] = self.verdict()
-        return values | {"difference": found, "counters": self.counters, "times": times}
+        return {
+            **{name: getattr(self, name) for name in names},
+            "verdict": self.verdict(),
+            "difference": found,
+            "time_difference": self.time_difference,
+            "counters": self.counters,
+            "times": times,
+        }
 
 
 def verify(
@@ -101,14 +121,17 @@ def verify(
     samples: int | None = None,
     report: str | Path | None = None,
     seed: int = 0,
+    level: str = "rtl",
+    family: str = "ecp5",
     progress: Progress | None = None,
 ) -> Verification:
-    """Compare network, program and generated Verilog, integer for integer.
+    """Compare network, program and generated Verilog, integer for integer and cycle for cycle.
 
     For each sample the network runs in the golden model, layer by layer; the program runs by the
     definition of its instructions, and in the compiled Verilog. All feature maps that the
     machine's vector unit wrote must equal the network's, both programs' writes must be equal in
-    their order, addresses and bytes, and so must the outputs in memory.
+    their order, addresses and bytes, and so must the outputs in memory. Every piece of work must
+    start and complete in the cycle that the cycle model says.
 
     Parameters
     ----------
@@ -124,6 +147,11 @@ def verify(
         Folder to write a report to.
     seed : int
         Of random codes.
+    level : str
+        ``rtl`` compares with the generated Verilog, ``netlist`` with the gates that synthesis
+        makes of it.
+    family : str
+        For ``netlist``: the chips that synthesis is for; ``ecp5`` so far.
     progress : callable, optional
         Told what is being done.
 
@@ -133,14 +161,22 @@ def verify(
         The files or options cannot be used.
     SimulationError, BuildError
         The machine stopped, or its simulator cannot be built.
+    BoardError, ToolError
+        No such family, or synthesis is not installed.
     """
     tell = progress or silent
+    if level not in LEVELS:
+        raise FlowError(f"no level {level}: use {' or '.join(LEVELS)}")
     program, graph = open_program(source, config, tell)
     if inputs is None:
         codes = _random_codes(graph, samples or SAMPLES, seed)
     else:
         codes = encode_inputs(graph, inputs, samples)
-    runners = {name: make_runner(name, program.config, tell) for name in ("golden", "rtl")}
+    runners = {"golden": make_runner("golden", program.config)}
+    if level == "netlist":
+        runners[f"{family} netlist"] = make_gates(family, program.config, tell)
+    else:
+        runners["rtl"] = make_runner("rtl", program.config, tell)
     result = _Comparison(program, graph, runners, tell).compare(codes, inputs is None)
     if report is not None:
         write_report(result.to_dict(), report)
@@ -163,6 +199,8 @@ class _Comparison:
         self, program: Program, graph: QuantGraph, runners: Mapping[str, Runner], tell: Progress
     ) -> None:
         self.program, self.graph, self.runners, self.tell = program, graph, runners, tell
+        self.modelled: dict[Segment, Run] = {}
+        (self.hardware,) = runners.keys() - {"golden"}
 
     def compare(self, codes: Tensors, random: bool) -> Verification:
         """Compare sample by sample, up to the first difference."""
@@ -177,8 +215,11 @@ class _Comparison:
             if difference is not None:
                 found = difference.at(index)
                 return self.result(samples=index + 1, random=random, difference=found)
-        checked = self.assembled(runs["rtl"])
-        times = layer_times(self.program, runs["rtl"].runs)
+            if self.hardware == "rtl" and (late := self.time_difference(runs["rtl"])):
+                facts = {"difference": None, "time_difference": late}
+                return self.result(samples=index + 1, random=random, **facts)
+        checked = self.assembled(runs[self.hardware])
+        times = layer_times(self.program, runs[self.hardware].runs)
         return self.result(
             samples=count,
             random=random,
@@ -186,7 +227,7 @@ class _Comparison:
             integers=sum(values.size for values in checked.values()),
             tensors=len(checked),
             times=times,
-            counters=_total(runs["rtl"]),
+            counters=_total(runs[self.hardware]),
             outputs={
                 name: golden.decode_output(self.graph, name, network[name])
                 for name in self.graph.outputs
@@ -194,7 +235,8 @@ class _Comparison:
         )
 
     def result(self, **values: Any) -> Verification:
-        return Verification(program=self.program.name, config=self.program.config.name, **values)
+        program, config = self.program.name, self.program.config.name
+        return Verification(program=program, config=config, hardware=self.hardware, **values)
 
     def execute(self, engine: str, codes: Tensors, index: int) -> Execution:
         sample = {name: values[index] for name, values in codes.items()}
@@ -202,13 +244,23 @@ class _Comparison:
 
     def differences(self, expected: Tensors, runs: Mapping[str, Execution]) -> Iterator[Difference]:
         """Find differences, those that say most about their cause first."""
-        by_definition, rtl = runs["golden"], runs["rtl"]
+        by_definition, rtl = runs["golden"], runs[self.hardware]
         checks: list[Callable[[], Difference | None]] = [
             lambda: self.against_network(expected, by_definition, "golden program"),
             lambda: compare_writes(self.program, by_definition.runs, rtl.runs, self.graph.tensors),
-            lambda: self.against_network(expected, rtl, "rtl"),
+            lambda: self.against_network(expected, rtl, self.hardware),
         ]
         return (found for check in checks if (found := check()) is not None)
+
+    def time_difference(self, execution: Execution) -> str | None:
+        """Return where the Verilog's time first differs from the model's."""
+        for segment, run in zip(self.program.segments, execution.runs, strict=True):
+            if segment not in self.modelled:
+                self.modelled[segment] = cycles_of(self.program, segment)
+            found = first_time_difference(self.program, segment, self.modelled[segment], run)
+            if found is not None:
+                return f"in the generated Verilog, {found}, as the cycle model says"
+        return None
 
     def against_network(
         self, expected: Tensors, actual: Execution, level: str
@@ -219,7 +271,7 @@ class _Comparison:
 
     def assembled(self, execution: Execution) -> Tensors:
         """Return the network's feature maps, put together from what an engine wrote."""
-        formats = {name: (t.shape, t.signed) for name, t in self.graph.tensors.items()}
+        formats = {name: t.format for name, t in self.graph.tensors.items()}
         written = assemble(self.program, self.program.segments, execution.runs, formats)
         return execution.host | written
 

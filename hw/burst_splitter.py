@@ -75,7 +75,8 @@ class BurstSplitter(wiring.Component):
         beat = exact_log2(self.config.bus_bytes)
         block = beat + exact_log2(self.burst_beats)
         room = self.burst_beats - run.addr[beat:block]
-        final = run.beats <= room
+        # Known a cycle ahead: whether the next run is taken hangs on it, and on that whole queues.
+        final = Signal(reset_less=True)
         m.d.comb += [
             self.o.valid.eq(busy),
             self.o.p.addr.eq(run.addr),
@@ -86,10 +87,15 @@ class BurstSplitter(wiring.Component):
         ]
 
         with m.If(self.i.ready):
-            m.d.sync += [busy.eq(self.i.valid), run.eq(self.i.p)]
+            m.d.sync += [
+                busy.eq(self.i.valid),
+                run.eq(self.i.p),
+                final.eq(self.i.p.beats <= self.burst_beats - self.i.p.addr[beat:block]),
+            ]
         with m.Elif(self.o.ready):
             m.d.sync += [
                 run.addr.eq(Cat(Const(0, block), run.addr[block:] + 1)),
                 run.beats.eq(run.beats - room),
+                final.eq(run.beats <= room + self.burst_beats),
             ]
         return m

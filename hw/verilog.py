@@ -7,12 +7,20 @@ from amaranth._toolchain.yosys import find_yosys  # not public; the version is b
 from amaranth.back import rtlil
 
 from ..isa.config import Config
+from .guards import with_guards
 from .shell import Shell
 
-__all__ = ["accelerator_verilog", "module_name", "simulation_verilog"]
+__all__ = [
+    "accelerator_verilog",
+    "flat_verilog",
+    "module_name",
+    "plain_rtlil",
+    "simulation_verilog",
+    "trace_rtlil",
+]
 
 #: Attributes that carry meaning; the rest describes how the text came about.
-_ATTRIBUTES = ("init", "X_INTERFACE_INFO", "X_INTERFACE_PARAMETER")
+_ATTRIBUTES = ("init", "no_rw_check", "X_INTERFACE_INFO", "X_INTERFACE_PARAMETER")
 
 _FOR_PEOPLE = ("proc", "opt_expr", "opt_clean -purge", "memory_collect", "write_verilog")
 _FOR_SIMULATION = (
@@ -20,7 +28,8 @@ _FOR_SIMULATION = (
     "proc",
     "flatten",
     "opt -full",
-    "clean",
+    "wreduce t:$add t:$sub t:$mul",  # no 33-bit sum where 32 bits are taken
+    "opt_clean -purge",
     "memory_collect",
     "write_verilog -noattr",
 )
@@ -52,7 +61,7 @@ def accelerator_verilog(config: Config) -> str:
     """
     name = module_name(config)
     design = _rtlil(Shell(config, package=True), name)
-    design = _sort_ports(_plain_names(_without_zeros(_without_notes(design)), name), name)
+    design = _sort_ports(plain_rtlil(design, name), name)
     header = _HEADER.format(
         version=metadata.version("shiftloom"),
         name=config.name,
@@ -65,9 +74,28 @@ def accelerator_verilog(config: Config) -> str:
 
 def simulation_verilog(config: Config, trace: bool = True) -> str:
     """Return the same hardware as one module ``shiftloom_top``, optimized for simulators."""
-    design = _rtlil(Shell(config, package=False, trace=trace), "shiftloom_top")
+    return flat_verilog(_rtlil(Shell(config, package=False, trace=trace), "shiftloom_top"))
+
+
+def trace_rtlil(config: Config) -> str:
+    """Return the same module as RTLIL with plain names, for synthesis."""
+    return plain_rtlil(
+        _rtlil(Shell(config, package=False, trace=True), "shiftloom_top"), "shiftloom_top"
+    )
+
+
+def flat_verilog(design: str) -> str:
+    """Return Amaranth's RTLIL of a module ``shiftloom_top`` as Verilog for fast simulators."""
     design = _sort_ports(_without_zeros(_without_notes(design)), "shiftloom_top")
-    return _yosys(design, _FOR_SIMULATION)
+    return with_guards(_yosys(design, _FOR_SIMULATION))
+
+
+def plain_rtlil(design: str, top: str, keep: tuple[str, ...] = ()) -> str:
+    """Return Amaranth's RTLIL with names that need no escape, and without what tools ignore.
+
+    Attributes are dropped but for those that Shiftloom's blocks use, and those to ``keep``.
+    """
+    return _plain_names(_without_zeros(_without_notes(design, keep)), top)
 
 
 def _rtlil(shell: Shell, name: str) -> str:
@@ -88,10 +116,10 @@ def _yosys(design: str, commands: tuple[str, ...]) -> str:
     return text
 
 
-def _without_notes(design: str) -> str:
+def _without_notes(design: str, keep: tuple[str, ...] = ()) -> str:
     """Drop attributes that say nothing about the hardware, and all but those of ports."""
-    keep = "|".join(_ATTRIBUTES)
-    design = re.sub(rf"^ *attribute \\(?!(?:{keep})\b).*\n", "", design, flags=re.MULTILINE)
+    kept = "|".join((*_ATTRIBUTES, *keep))
+    design = re.sub(rf"^ *attribute \\(?!(?:{kept})\b).*\n", "", design, flags=re.MULTILINE)
     inner = r"^(?:  attribute \\X_.*\n)+(?=  wire width \d+ \\)"
     return re.sub(inner, "", design, flags=re.MULTILINE)
 

@@ -22,7 +22,16 @@ from .layout import blocked_words, folded_pitch_words
 from .manifest import ManifestError, read
 from .program_parts import HostStep, Layer, Manifest, Place, Segment
 
-__all__ = ["HostStep", "Layer", "Place", "Program", "ProgramError", "Segment", "load_program"]
+__all__ = [
+    "TILE_COLUMNS",
+    "HostStep",
+    "Layer",
+    "Place",
+    "Program",
+    "ProgramError",
+    "Segment",
+    "load_program",
+]
 
 FORMAT = "shiftloom-program-1"
 
@@ -30,7 +39,7 @@ FORMAT = "shiftloom-program-1"
 MAX_BYTES = 1 << 34
 
 #: Columns of ``Program.tiles``.
-TILE_COLUMNS = ("instruction", "tensor", "block", "y", "x", "transposed")
+TILE_COLUMNS = ("instruction", "tensor", "block", "y", "x", "transposed", "plane")
 
 
 class ProgramError(ValueError):

@@ -1,18 +1,21 @@
 """What becomes of each node of a model, before anything runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from . import float_graph as fg
+from . import graph as qg
 from .errors import ModelError
 from .float_graph import FloatGraph, FloatNode
 from .import_context import Call, Context
 from .importer import begin, calls, finish, import_node
+from .interchange.exact import has_staircases, lower
 from .transforms import prepare
 
-__all__ = ["FATES", "Finding", "check"]
+__all__ = ["FATES", "Finding", "check", "check_quantized", "mapped"]
 
 #: What can become of a node.
 FATES = {
@@ -62,7 +65,7 @@ def check(model: onnx.ModelProto | str | Path) -> list[Finding]:
     graph, problem = None, None
     if not refused:
         try:
-            graph = prepare(finish(parsed, context))
+            graph = mapped(finish(parsed, context))
         except ModelError as error:
             problem = Finding(
                 node=error.node,
@@ -71,11 +74,59 @@ def check(model: onnx.ModelProto | str | Path) -> list[Finding]:
                 reason=error.found,
                 remedy=error.fix or error.allowed,
             )
-    final = {node.name: node for node in (graph.nodes if graph else context.nodes)}
     imported = {node.name for node in context.nodes}
+    if isinstance(graph, qg.QuantGraph):
+        return _check_exact(context, nodes, graph, imported)
+    final = {node.name: node for node in (graph.nodes if graph else context.nodes)}
     findings = [refused.get(c.name) or _finding(context, c, final, imported) for c in nodes]
     findings += _inserted(graph, nodes) if graph else []
     return [*findings, problem] if problem else findings
+
+
+def mapped(graph: FloatGraph) -> FloatGraph | qg.QuantGraph:
+    """Return an imported graph as what runs: feature maps, or integers that the model prescribes.
+
+    Raises
+    ------
+    ModelError
+        The model prescribes what cannot be made exactly.
+    """
+    if has_staircases(graph):
+        return lower(graph, lambda _name: np.array([-1.0, 1.0]))
+    return prepare(graph)
+
+
+def _check_exact(
+    context: Context, nodes: list[Call], graph: qg.QuantGraph, imported: set[str]
+) -> list[Finding]:
+    """Return findings about a model that is quantized already, and about what was put in."""
+    known = {finding.node: finding for finding in check_quantized(graph)}
+    names = {call.name: call.op for call in nodes}
+    findings = [
+        replace(known[call.name], op=call.op)
+        if call.name in known
+        else _finding(context, call, {}, imported)
+        for call in nodes
+    ]
+    return findings + [finding for name, finding in known.items() if name not in names]
+
+
+def check_quantized(graph: qg.QuantGraph) -> list[Finding]:
+    """Return what becomes of every node of a quantized network."""
+    return [_coded(graph, node) for node in graph.nodes]
+
+
+def _coded(graph: qg.QuantGraph, node: qg.Node) -> Finding:
+    fate, reason = "vector", ""
+    if isinstance(node, qg.Host):
+        return Finding(node=node.name, op=node.op, fate="host", reason=node.reason)
+    if isinstance(node, qg.Conv):
+        channels = graph.tensors[node.inputs[0]].shape[0]
+        depthwise = 1 < channels == node.groups == len(node.weight)
+        fate = "vector" if depthwise else "array"
+        if node.thresholds:
+            reason = f"compares with {node.thresholds.values.shape[1]} thresholds"
+    return Finding(node=node.name, op=type(node).__name__, fate=fate, reason=reason)
 
 
 def _import_all(context: Context, nodes: list[Call]) -> dict[str, Finding]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ..isa.requantize import Rounding
-from .errors import UnsupportedError
+from .export_rounding import add_rounding
+from .export_thresholds import add_comparisons
 from .graph import (
     Add,
     AveragePool,
@@ -116,8 +117,11 @@ class Exporter:
 
     def _input(self, name: str) -> None:
         tensor, edge = self.graph.tensors[name], self.graph.edges[name]
-        last = f"{name}/quantized"
-        self.quantized(name, last, tensor, tensor.low, tensor.high)
+        source, last = name, f"{name}/quantized"
+        if edge.scale != 1:
+            steps = self.constant(f"{name}/step", np.array(edge.scale, np.float32))
+            source = self.add("Div", [name, steps], f"{name}/scaled")
+        self.quantized(source, last, tensor, tensor.low, tensor.high)
         if edge.permutation:
             permutation = [0, *(axis + 1 for axis in edge.permutation)]
             last = self.add("Transpose", [last], f"{name}/turned", perm=permutation)
@@ -128,6 +132,9 @@ class Exporter:
         if name not in self.graph.tensors:
             return
         edge, last = self.graph.edges[name], self.inner(name)
+        if edge.scale != 1:
+            steps = self.constant(f"{name}/step", np.array(edge.scale, np.float32))
+            last = self.add("Mul", [last, steps], f"{name}/scaled")
         sizes = edge.shape[1:]
         if edge.permutation:
             turned = self.integers((0, *(sizes[axis] for axis in edge.permutation)))
@@ -191,9 +198,21 @@ class Exporter:
             "group": node.groups,
         }
         acc = self.add("Conv", operands, f"{output}/sum", **window)
+        if node.thresholds is not None:
+            self._compared(node, acc, output)
+            return
         if node.mid_bias.any() or (node.requantize.out_shift > 0):
             acc = self._middle(node, acc, output, node.weight_exponent[0] + source)
         self._requantized(node, acc, output)
+
+    def _compared(self, node: Conv, acc: str, output: str) -> None:
+        """Add comparisons in place of requantization; what they leave out only comes along."""
+        source, tensor = self.graph.tensors[node.inputs[0]], self.graph.tensors[node.output]
+        if node.mid_bias.any():
+            self.constant(f"{node.output}/mid_bias", node.mid_bias)
+        codes = add_comparisons(self, node, source.exponent, acc, output)
+        values = self.add("Mul", [codes, self.scale((tensor.exponent,))], f"{output}/values")
+        self.quantized(values, output, tensor, tensor.low, tensor.high)
 
     def _middle(self, node: Conv, acc: str, output: str, step: int) -> str:
         """Add the first of two roundings and the second bias."""
@@ -206,25 +225,34 @@ class Exporter:
             last = self.add("Add", [last, floats], f"{output}/biased")
         return self.add("Mul", [last, self.scale((middle,))], f"{output}/middle")
 
-    def _integers(self, acc: str, output: str, step: int, limits: tuple[int, int]) -> str:
-        """Return sums as integers at a step, rounded half to even and clamped, in float."""
+    def _integers(
+        self,
+        acc: str,
+        output: str,
+        step: int,
+        limits: tuple[int, int],
+        rounding: Rounding = Rounding.HALF_EVEN,
+    ) -> str:
+        """Return sums as integers at a step, rounded and clamped, in float."""
         scaled = self.add("Mul", [acc, self.scale((-step,))], f"{output}/scaled")
-        rounded = self.add("Round", [scaled], f"{output}/rounded")
+        rounded = add_rounding(self, scaled, output, rounding)
         bounds = [self.constant(f"value/{v}", np.array(v, np.float32)) for v in limits]
         return self.add("Clip", [rounded, *bounds], f"{output}/saturated")
 
     def _requantized(self, node: Conv | Add, acc: str, output: str) -> None:
-        params = node.requantize
-        if params.rounding is not Rounding.HALF_EVEN:
-            raise UnsupportedError(
-                "SL-Q114", f"rounding {params.rounding.name} in QDQ", node=node.name
-            )
-        tensor, limits = self.graph.tensors[node.output], (params.out_low, params.out_high)
-        if tensor.bits > 8:  # opset 17 has no such codes, and runtimes err on those of opset 21
-            last = self._integers(acc, output, tensor.exponent, limits)
-            self.add("Mul", [last, self.scale((tensor.exponent,))], output)
-        else:
+        params, tensor = node.requantize, self.graph.tensors[node.output]
+        limits = (params.out_low, params.out_high)
+        if tensor.bits <= 8 and params.rounding is Rounding.HALF_EVEN:
             self.quantized(acc, output, tensor, *limits)
+            return
+        # Opset 17 has no wider codes, runtimes err on those of opset 21, and all round to even.
+        last = self._integers(acc, output, tensor.exponent, limits, params.rounding)
+        step = self.scale((tensor.exponent,))
+        if tensor.bits > 8:
+            self.add("Mul", [last, step], output)
+        else:
+            last = self.add("Mul", [last, step], f"{output}/values")
+            self.quantized(last, output, tensor, *limits)
 
     def _average(self, node: AveragePool, inputs: list[str], output: str) -> None:
         """Add a depthwise convolution; to round down, its bias is just above minus a half."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from . import float_graph as fg
-from .errors import ModelError
+from .errors import ModelError, UnsupportedError
 from .feature_emitter import Emitter
 from .float_graph import FloatGraph, FloatNode
+from .staircases import Bank
 from .views import View, find_permutation, view_of
 
 __all__ = ["feature_maps"]
@@ -68,6 +69,7 @@ class _Lowering:
             fg.Transpose: self._layout,
             fg.Clip: self._elementwise,
             fg.Affine: self._elementwise,
+            fg.Staircase: self._staircase,
             fg.Conv: self._windowed,
             fg.MaxPool: self._windowed,
             fg.AveragePool: self._windowed,
@@ -117,6 +119,24 @@ class _Lowering:
         self._emit(node, view.on(node.output))
         return True
 
+    def _staircase(self, node: fg.Staircase) -> bool:
+        """Emit a quantizer; its rows become those of the feature map's channels."""
+        view, rule = self.emitter.placed(node.inputs[0]), node.rule
+        if isinstance(rule, Bank) and len(rule.thresholds) > 1:
+            rows = np.arange(len(rule.thresholds), dtype=np.float32)
+            places = fg.Affine(
+                name="", inputs=(), output="", scale=rows, shift=rows, axis=node.axis
+            )
+            found = self._per_channel(places, view)
+            if found is None:
+                raise UnsupportedError(
+                    "SL-Q107", "thresholds that vary within a feature map", node=node.name
+                )
+            rule = rule.picked([int(row) for row in found.scale])
+        node = replace(node, inputs=(view.base,), rule=rule, axis=1)
+        self._emit(node, view.on(node.output))
+        return True
+
     def _per_channel(self, node: fg.Affine, view: View) -> fg.Affine | None:
         """Return a node with factors per channel of the feature map, if that is what they are."""
         channels = self.emitter.shapes[view.base][1]
@@ -163,6 +183,7 @@ class _Lowering:
             weight=weight,
             bias=node.bias,
             weight_format=node.weight_format,
+            weight_step=node.weight_step,
         )
         index = np.arange(prod(shape)).reshape(shape)
         view = view_of(node.output, index.transpose(1, 2, 0) if prod(shape[1:]) > 1 else index)

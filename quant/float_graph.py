@@ -6,12 +6,14 @@ model's own layouts kept in ``edges``. Transforms are functions from graph to gr
 """
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .graph import EdgeLayout
+from .staircases import Rule
 
 __all__ = [
     "Add",
@@ -31,6 +33,7 @@ __all__ = [
     "Reshape",
     "Shuffle",
     "Slice",
+    "Staircase",
     "Transpose",
 ]
 
@@ -74,7 +77,8 @@ class Conv(FloatNode):
     """Convolution, bias, and a clamp to ``low … high`` (a ReLU, for example).
 
     ``weight`` is ``(out_channels, in_channels / groups, height, width)``; ``padding`` is
-    ``(top, left, bottom, right)``.
+    ``(top, left, bottom, right)``. ``weight_step`` is what one integer step of the weights is
+    worth, where a quantizer says so: one for the tensor, or one per output channel.
     """
 
     weight: Floats
@@ -86,6 +90,7 @@ class Conv(FloatNode):
     low: float = -inf
     high: float = inf
     weight_format: Format | None = None
+    weight_step: tuple[Fraction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +100,7 @@ class Dense(FloatNode):
     weight: Floats
     bias: Floats
     weight_format: Format | None = None
+    weight_step: tuple[Fraction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,6 +197,18 @@ class Quantize(FloatNode):
     """Rounding to a number format and back: a pair of QuantizeLinear and DequantizeLinear."""
 
     format: Format
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Staircase(FloatNode):
+    """A quantizer with scales of its own: ``output = scale * rule(input)``.
+
+    ``axis`` is that of the rule's channels, if it has several.
+    """
+
+    rule: Rule
+    scale: Fraction
+    axis: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -134,7 +134,8 @@ def encode_input(graph: QuantGraph, name: str, values: Array) -> NDArray[np.int1
     maps = encode_layout(np.asarray(values, dtype=np.float32), graph.edges[name], tensor.shape)
     if not np.isfinite(maps).all():
         raise ModelError("SL-Q111", "values that are NaN or infinite", node=name)
-    codes = np.rint(np.ldexp(maps, -tensor.exponent))
+    scale = np.float32(graph.edges[name].scale)
+    codes = np.rint(np.ldexp(maps / scale if scale != 1 else maps, -tensor.exponent))
     return np.clip(codes, tensor.low, tensor.high).astype(np.int16)
 
 
@@ -143,8 +144,9 @@ def decode_output(graph: QuantGraph, name: str, result: Array) -> NDArray[np.flo
     tensor = graph.tensors.get(name)
     if tensor is None:
         return result.astype(np.float32, copy=False)
-    values = np.ldexp(result.astype(np.float32), tensor.exponent)
-    return decode_layout(values, graph.edges[name])
+    edge = graph.edges[name]
+    values = np.ldexp(result.astype(np.float32), tensor.exponent) * np.float32(edge.scale)
+    return decode_layout(values, edge)
 
 
 def predict(graph: QuantGraph, inputs: Mapping[str, Array]) -> dict[str, NDArray[np.float32]]:

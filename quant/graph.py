@@ -6,7 +6,8 @@ convolution whose kernel covers its whole input.
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,21 @@ class TensorType:
             raise ValueError(
                 f"bipolar must be positive, descending, and fit signed codes, not {self.bipolar}"
             )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Codes in the order of the bits that stand for them: of a bipolar code, one per value."""
+        if self.bipolar:
+            signs = product((-1, 1), repeat=len(self.bipolar))
+            return tuple(sum(map(mul, self.bipolar, sign)) for sign in signs)
+        half = 1 << (self.bits - 1)
+        codes = range(1 << self.bits)
+        return tuple(c - 2 * half if self.signed and c >= half else c for c in codes)
+
+    @property
+    def format(self) -> tuple[tuple[int, int, int], bool, tuple[int, ...]]:
+        """Shape, signedness and, for codes of up to 4 bits, levels: what simulators need."""
+        return self.shape, self.signed, self.levels if self.bits <= 4 or self.bipolar else ()
 
     @property
     def low(self) -> int:
@@ -234,10 +250,14 @@ class EdgeLayout:
     permutation : tuple of int
         Axes of the model's tensor without its batch, in the order channels, height, width (then
         reshaped to the feature map's shape). Empty when a plain reshape does it.
+    scale : float
+        The model's values over those of the codes: not 1 only where a model prescribes a scale
+        that is no power of two.
     """
 
     shape: tuple[int, ...]
     permutation: tuple[int, ...] = ()
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,6 +1,7 @@
 """Folding of nodes whose inputs are all constant, and of the shapes of tensors."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -13,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from .errors import ModelError, UnsupportedError
 from .import_context import Call, Context
 from .import_quant import dequantize_constant, quantize_constant, weight_format
+from .interchange import qonnx_nodes
 from .model_file import MAX_ELEMENTS, tensor_array
 
 __all__ = ["fold"]
@@ -27,6 +29,9 @@ _REFERENCE_NAMES = """
     Transpose Unsqueeze Where
 """
 _REFERENCE = frozenset(_REFERENCE_NAMES.split())
+
+#: Operators that only rearrange what they are given.
+_REARRANGING = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def fold(context: Context, call: Call) -> bool:
@@ -45,6 +50,7 @@ def fold(context: Context, call: Call) -> bool:
     if call.op in _FOLDERS:
         context.constants[call.output] = _FOLDERS[call.op](context, call)
         _keep_format(context, call)
+        _keep_steps(context, call)
         return True
     if not call.inputs or call.op not in _REFERENCE:
         raise UnsupportedError(
@@ -55,7 +61,19 @@ def fold(context: Context, call: Call) -> bool:
         )
     _evaluate(context, call)
     _keep_format(context, call)
+    _keep_steps(context, call)
     return True
+
+
+def _keep_steps(context: Context, call: Call) -> None:
+    """Rearrange the steps of quantized constants as the constants themselves."""
+    source = call.input(0)
+    if call.op not in _REARRANGING or source not in context.steps:
+        return
+    full = np.broadcast_to(context.steps[source], context.constants[source].shape)
+    other = replace(context, constants={**context.constants, source: full.copy()}, steps={})
+    fold(other, call)
+    context.steps[call.output] = other.constants[call.output]
 
 
 def _keep_format(context: Context, call: Call) -> None:
@@ -115,6 +133,9 @@ _FOLDERS: dict[str, Callable[[Context, Call], Array]] = {
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "Identity": _identity,
+    "BipolarQuant": qonnx_nodes.bipolar_constant,
+    "IntQuant": qonnx_nodes.quant_constant,
+    "Quant": qonnx_nodes.quant_constant,
     "Dropout": _identity,
     "QuantizeLinear": quantize_constant,
     "DequantizeLinear": dequantize_constant,

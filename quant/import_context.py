@@ -81,6 +81,8 @@ class Context:
     #: Tensors of integer codes between QuantizeLinear and DequantizeLinear: source and format.
     codes: dict[str, tuple[str, Format]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    #: What one integer step of quantized constants is worth; broadcasts against their values.
+    steps: dict[str, Array] = field(default_factory=dict)
 
     def resolve(self, name: str) -> str:
         """Return the tensor that a name stands for."""

@@ -4,6 +4,7 @@ Each function adds nodes to the graph and returns None, or returns the reason wh
 can only run on the host.
 """
 
+from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -15,6 +16,8 @@ from .import_context import Call, Context
 from .import_windows import window_shape
 
 __all__ = ["conv", "gemm", "matmul", "weights"]
+
+Steps = tuple[Fraction, ...]
 
 Floats = NDArray[np.float32]
 
@@ -46,6 +49,30 @@ def weights(context: Context, call: Call, index: int) -> Floats | None:
     return values.astype(np.float32, copy=False)
 
 
+def _steps(context: Context, call: Call, axis: int) -> Steps:
+    """Return what one step of quantized weights is worth: once, or per output channel.
+
+    Raises
+    ------
+    UnsupportedError
+        The scales vary within an output channel.
+    """
+    steps = context.steps.get(call.input(1))
+    if steps is None:
+        return ()
+    shape = context.shape(call.input(1))
+    full = np.moveaxis(np.broadcast_to(steps, shape), axis, 0).reshape(shape[axis], -1)
+    if (full != full[:, :1]).any():
+        raise UnsupportedError(
+            "SL-Q104",
+            "scales of weights that vary within an output channel",
+            node=call.name,
+            allowed="one for the tensor, or one per output channel",
+        )
+    found = full[:1, 0] if (full == full[0, 0]).all() else full[:, 0]
+    return tuple(Fraction(float(step)) for step in found)
+
+
 def conv(context: Context, call: Call) -> str | None:
     """Import Conv."""
     weight = weights(context, call, 1)
@@ -75,6 +102,7 @@ def conv(context: Context, call: Call) -> str | None:
         padding=window.padding,
         groups=groups,
         weight_format=context.formats.get(call.input(1)),
+        weight_step=_steps(context, call, 0),
     )
     context.emit(node, (shape[0], weight.shape[0], *window.output))
     return None
@@ -87,9 +115,11 @@ def gemm(context: Context, call: Call) -> str | None:
         return "its weights are not constant"
     weight_format = context.formats.get(call.input(1))
     alpha = float(call.get("alpha", 1.0))
-    matrix = weight if call.get("transB", 0) else weight.T
+    turned = bool(call.get("transB", 0))
+    matrix, steps = weight if turned else weight.T, _steps(context, call, int(not turned))
     if alpha != 1.0:
         matrix, weight_format = matrix * np.float32(alpha), None
+        steps = tuple(step * Fraction(alpha) for step in steps)
     bias = np.zeros(matrix.shape[0], np.float32)
     if call.input(2):
         term = weights(context, call, 2)
@@ -99,7 +129,7 @@ def gemm(context: Context, call: Call) -> str | None:
     source = call.input(0)
     if call.get("transA", 0):
         source = _transpose_input(context, call)
-    _dense(context, call, (source, weight_format), matrix, bias)
+    _dense(context, call, (source, weight_format, steps), matrix, bias)
     return None
 
 
@@ -112,7 +142,8 @@ def matmul(context: Context, call: Call) -> str | None:
         return f"only a constant 2-D matrix runs on the machine, not {weight.ndim}-D"
     bias = np.zeros(weight.shape[1], np.float32)
     weight_format = context.formats.get(call.input(1))
-    _dense(context, call, (call.input(0), weight_format), weight.T, bias)
+    operands = (call.input(0), weight_format, _steps(context, call, 1))
+    _dense(context, call, operands, weight.T, bias)
     return None
 
 
@@ -128,11 +159,11 @@ def _transpose_input(context: Context, call: Call) -> str:
 def _dense(
     context: Context,
     call: Call,
-    operands: tuple[str, Format | None],
+    operands: tuple[str, Format | None, Steps],
     matrix: Floats,
     bias: Floats,
 ) -> None:
-    source, weight_format = operands
+    source, weight_format, steps = operands
     shape = context.shape(source)
     if matrix.ndim != 2 or not shape or shape[-1] != matrix.shape[1]:
         raise ModelError("SL-Q107", f"matrix {matrix.shape[::-1]} on input {shape}", node=call.name)
@@ -147,5 +178,6 @@ def _dense(
         weight=matrix,
         bias=bias,
         weight_format=weight_format,
+        weight_step=steps,
     )
     context.emit(node, (*shape[:-1], matrix.shape[0]))

@@ -1,4 +1,4 @@
-"""Import of float and QDQ models from ONNX."""
+"""Import of float, QDQ and QONNX models."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +18,7 @@ from .errors import ModelError, UnsupportedError
 from .float_graph import FloatGraph, Reshape
 from .import_constants import fold
 from .import_context import Call, Context
+from .interchange import qonnx_nodes as qonnx
 from .model_file import operator_set, read_model, tensor_array
 from .rewrite import rename
 
@@ -31,6 +32,7 @@ HANDLERS: Mapping[str, Callable[[Context, Call], str | None]] = {
     "Add": elementwise.add,
     "AveragePool": pools.average_pool,
     "BatchNormalization": elementwise.batch_norm,
+    "BipolarQuant": qonnx.bipolar,
     "Clip": elementwise.clip,
     "Concat": shapes.concat,
     "Conv": layers.conv,
@@ -42,10 +44,13 @@ HANDLERS: Mapping[str, Callable[[Context, Call], str | None]] = {
     "GlobalAveragePool": pools.global_pool,
     "GlobalMaxPool": pools.global_pool,
     "Identity": elementwise.identity,
+    "IntQuant": qonnx.quant,
     "MatMul": layers.matmul,
     "MaxPool": pools.max_pool,
     "Mul": elementwise.scale,
+    "MultiThreshold": qonnx.multi_threshold,
     "Pad": shapes.pad,
+    "Quant": qonnx.quant,
     "QuantizeLinear": quant.quantize,
     "ReduceMean": pools.reduce_mean,
     "Relu": elementwise.relu,
@@ -59,6 +64,7 @@ HANDLERS: Mapping[str, Callable[[Context, Call], str | None]] = {
     "Sub": elementwise.add,
     "Sum": elementwise.sum_all,
     "Transpose": shapes.transpose,
+    "Trunc": qonnx.trunc,
     "Unsqueeze": shapes.squeeze,
 }
 
@@ -82,7 +88,8 @@ def import_onnx(model: Model, constants: Mapping[str, Array] | None = None) -> F
     Parameters
     ----------
     model : onnx.ModelProto, str or pathlib.Path
-        A float model, or one with QuantizeLinear and DequantizeLinear at power-of-two scales.
+        A float model, one with QuantizeLinear and DequantizeLinear at power-of-two scales, or a
+        QONNX model.
     constants : mapping, optional
         Values for inputs that are weights.
 
@@ -223,12 +230,14 @@ def _traced(context: Context, call: Call) -> Call:
 
 
 def _check(context: Context, call: Call) -> None:
-    if call.proto.domain not in ("", "ai.onnx"):
+    known = call.op in qonnx.OPERATORS
+    if call.proto.domain not in (qonnx.DOMAINS if known else ("", "ai.onnx")):
         raise UnsupportedError(
             "SL-Q109",
             f"operator {call.proto.domain}.{call.op}",
             node=call.name,
-            allowed="operators of the standard ONNX domain",
+            allowed="operators of the standard ONNX domain, and QONNX's "
+            + ", ".join(qonnx.OPERATORS),
         )
     graphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
     if any(a.type in graphs for a in call.proto.attribute) or not call.outputs:

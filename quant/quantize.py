@@ -16,6 +16,7 @@ from .export import from_onnx, is_quantized
 from .float_graph import FloatGraph
 from .graph import QuantGraph
 from .importer import import_onnx
+from .interchange.exact import has_staircases, lower
 from .static import quantize_graph
 from .transforms import prepare
 
@@ -43,8 +44,9 @@ def quantize_model(
     Parameters
     ----------
     model : FloatGraph, onnx.ModelProto, str or pathlib.Path
-        A float model, or one with number formats of its own (QDQ); those are kept. A file that
-        was quantized here already is returned as it is.
+        A float model, or one with number formats of its own (QDQ, QONNX); those are kept, and
+        the widths below are for what has none. A file that was quantized here already is
+        returned as it is.
     calibration : array or mapping, optional
         Samples in the model's own input layout, batch first; by input name where there are
         several. Without any, seeded noise is used, with a warning.
@@ -73,6 +75,8 @@ def quantize_model(
     if not isinstance(model, FloatGraph) and is_quantized(model):
         return from_onnx(model)
     graph = model if isinstance(model, FloatGraph) else import_onnx(model)
+    if has_staircases(graph):
+        return lower(graph, lambda name: _input_samples(graph, calibration, name, seed))
     if not graph.edges:
         graph = prepare(graph)
     if calibration is None:
@@ -82,6 +86,22 @@ def quantize_model(
     else:
         samples = _samples(graph, calibration)
     return quantize_graph(graph, samples, options, progress)
+
+
+def _input_samples(
+    graph: FloatGraph, calibration: Array | Mapping[str, Array] | None, name: str, seed: int
+) -> Array:
+    """Return samples of an input that a quantized model leaves in float."""
+    if calibration is not None:
+        return _samples(graph, calibration)[name]
+    warnings.warn(
+        f"the model does not quantize its input {name}, and there is no calibration data: seeded "
+        "normal noise sets the step of its 8 bits; give real samples",
+        QuantizationWarning,
+        stacklevel=5,
+    )
+    shape = (64, *graph.shapes[name][1:])
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def _samples(graph: FloatGraph, calibration: Array | Mapping[str, Array]) -> dict[str, Array]:

@@ -19,7 +19,7 @@ from .float_graph import FloatGraph, FloatNode
 from .graph import Concat, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
 from .rewrite import use_counts
 
-__all__ = ["quantize_graph"]
+__all__ = ["kept", "quantize_graph"]
 
 Array = NDArray[Any]
 Progress = Callable[[int, int, str], None]
@@ -209,10 +209,10 @@ class _Walk:
         natural = replace(source, shape=self.state.shape(node.output))
         wanted = self.state.prescribed(node.output) or natural
         if wanted == natural:
-            self.state.emit(_kept(node, natural), natural)
+            self.state.emit(kept(node, natural), natural)
             return
         raw = replace(node, output=f"{node.output}/raw")
-        self.state.emit(_kept(raw, natural), natural)
+        self.state.emit(kept(raw, natural), natural)
         self.state.rescaled(raw.output, node.output, wanted)
 
     def _host(self, node: fg.Host) -> None:
@@ -255,7 +255,16 @@ def _shared(graph: FloatGraph) -> set[str]:
     }
 
 
-def _kept(node: FloatNode, tensor: TensorType) -> Node:
+def kept(node: FloatNode, tensor: TensorType) -> Node:
+    """Return a node whose output has the format of its input.
+
+    Parameters
+    ----------
+    node : MaxPool, Pad, Slice or Shuffle
+        The node on feature maps.
+    tensor : TensorType
+        Its output.
+    """
     if isinstance(node, fg.MaxPool):
         return MaxPool(
             name=node.name,

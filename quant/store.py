@@ -3,7 +3,7 @@
 import base64
 import json
 from dataclasses import fields
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,20 @@ def to_description(graph: QuantGraph) -> tuple[str, Arrays]:
             name: [*t.shape, t.bits, t.signed, t.exponent, *t.bipolar]
             for name, t in graph.tensors.items()
         },
-        "edges": {name: [e.shape, e.permutation] for name, e in graph.edges.items()},
+        "edges": {name: _edge_out(edge) for name, edge in graph.edges.items()},
         "nodes": nodes,
     }
     return json.dumps(description, separators=(",", ":")), arrays
+
+
+def _edge_out(edge: EdgeLayout) -> list[Any]:
+    return [edge.shape, edge.permutation, *([edge.scale] if edge.scale != 1 else [])]
+
+
+def _scale_in(scale: Any = 1.0) -> float:
+    if not 0 < float(scale) < inf:
+        raise ValueError(f"scale {scale}")
+    return float(scale)
 
 
 def _node_out(node: Node, arrays: Arrays) -> dict[str, Any]:
@@ -96,7 +106,7 @@ def from_description(text: str, arrays: Arrays) -> QuantGraph:
             tensors={name: _tensor_in(values) for name, values in data["tensors"].items()},
             nodes=tuple(_node_in(entry, arrays) for entry in data["nodes"]),
             edges={
-                n: EdgeLayout(shape=tuple(e[0]), permutation=tuple(e[1]))
+                n: EdgeLayout(shape=tuple(e[0]), permutation=tuple(e[1]), scale=_scale_in(*e[2:]))
                 for n, e in data["edges"].items()
             },
         )

@@ -14,8 +14,9 @@ from .result import Run
 
 __all__ = ["Difference", "TensorType", "assemble", "first_difference"]
 
-#: Shape ``(channels, height, width)``, and whether codes are two's complement.
-TensorType = tuple[tuple[int, int, int], bool]
+#: Shape ``(channels, height, width)``, whether codes are two's complement, and for tensors that may
+#: be stored as bit-planes the code that each combination of bits stands for.
+TensorType = tuple[tuple[int, int, int], bool] | tuple[tuple[int, int, int], bool, Sequence[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,7 @@ def assemble(
     segments, runs : sequence of Segment, of Run
         One traced run per segment, in order: ``program.segments``, or some of them.
     tensors : mapping of str to TensorType
-        Shape and signedness of the tensors that are wanted.
+        Shape, signedness and levels of the tensors that are wanted.
 
     Returns
     -------
@@ -180,15 +181,38 @@ def assemble(
         for number in np.unique(places.tensor[places.tensor >= 0]):
             name = program.tensors[number]
             if name in tensors:
-                shape, signed = tensors[name]
+                shape, signed, *levels = tensors[name]
                 target = codes.setdefault(name, np.zeros(shape, np.int16))
                 chosen = np.flatnonzero(places.tensor == number)
-                lanes = run.data[chosen, : program.config.columns]
                 try:
+                    if places.plane[chosen].any():
+                        _fill_bits(target, places, chosen, run.data, program.config.columns)
+                        target[:] = np.array(levels[0], np.int16)[target]
+                        continue
+                    lanes = run.data[chosen, : program.config.columns]
                     _fill(target, places, chosen, lanes.view(np.int8) if signed else lanes)
-                except ValueError as error:
+                except (ValueError, IndexError) as error:
                     raise ValueError(f"{name}: {error}") from error
     return codes
+
+
+def _fill_bits(
+    target: NDArray[np.int16],
+    places: Locations,
+    chosen: NDArray[np.intp],
+    data: NDArray[np.uint8],
+    columns: int,
+) -> None:
+    """Put the bits of chosen words together: numbers of levels."""
+    bits = np.unpackbits(data[chosen], axis=-1, bitorder="little")
+    part = places.block[chosen, None] % 8 * columns + np.arange(columns)
+    lanes = np.take_along_axis(bits, part, axis=1).astype(np.int16)
+    total = np.zeros_like(target)
+    for plane in np.unique(places.plane[chosen]):
+        one, members = np.zeros_like(target), places.plane[chosen] == plane
+        _fill(one, places, chosen[members], lanes[members])
+        total += one << int(plane - 1)
+    target[:] = total
 
 
 def _fill(

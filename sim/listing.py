@@ -7,7 +7,16 @@ from ..isa.config import INSTRUCTION_BYTES
 from ..isa.instructions import Instruction, Opcode, decode
 from ..isa.program import Program, Segment
 
-__all__ = ["describe_instruction", "emitted_counts", "emitted_per_row", "instruction_at"]
+__all__ = [
+    "describe_instruction",
+    "emitted_counts",
+    "emitted_per_row",
+    "instruction_at",
+    "short_name",
+]
+
+#: Longest layer name in tables.
+_LONGEST = 36
 
 
 def instruction_at(program: Program, index: int) -> Instruction:
@@ -56,3 +65,9 @@ def emitted_counts(program: Program, segment: Segment) -> NDArray[np.int32]:
         elif instruction.opcode is Opcode.VECTOR:
             counts.append(instruction["rows"] * per_row)
     return np.array(counts, np.int32)
+
+
+def short_name(name: str) -> str:
+    """Return a layer's name for tables: converters join names with semicolons, without end."""
+    first = name.partition(";")[0]
+    return first if len(first) <= _LONGEST else "…" + first[1 - _LONGEST :]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..isa.config import INSTRUCTION_BYTES
 from ..isa.instructions import Opcode
-from ..isa.program import Program, Segment
+from ..isa.program import TILE_COLUMNS, Program, Segment
 from .listing import instruction_at
 
 __all__ = ["Locations", "locate"]
@@ -27,6 +27,8 @@ class Locations:
         Index in ``program.tensors``, or -1 where the program does not say; then the rest is 0.
     block, y, x : int64 array
         Channel block, row and column in the tensor.
+    plane : int64 array
+        0 for codes; for one bit of each code, packed into an eighth of the word, its plane plus 1.
     """
 
     instruction: _Ints
@@ -34,6 +36,7 @@ class Locations:
     block: _Ints
     y: _Ints
     x: _Ints
+    plane: _Ints
 
 
 def locate(program: Program, segment: Segment, counts: NDArray[np.int32]) -> Locations:
@@ -70,6 +73,7 @@ def locate(program: Program, segment: Segment, counts: NDArray[np.int32]) -> Loc
         block=tile[:, 2],
         y=tile[:, 3] + np.where(transposed, emission, row),
         x=tile[:, 4] + np.where(transposed, row, emission),
+        plane=tile[:, 6],
     )
 
 
@@ -85,7 +89,7 @@ def _vector_indices(program: Program, segment: Segment) -> _Ints:
 def _tiles_of(program: Program, vectors: _Ints) -> _Ints:
     """Return the row of ``program.tiles`` for each VECTOR instruction; tensor -1 if it has none."""
     count = len(program.code) // INSTRUCTION_BYTES
-    tiles = np.zeros((count, 6), np.int64)
+    tiles = np.zeros((count, len(TILE_COLUMNS)), np.int64)
     tiles[:, 1] = -1
     tiles[program.tiles[:, 0]] = program.tiles
     return tiles[vectors]

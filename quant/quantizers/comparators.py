@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Boundary", "ComparatorBank", "fold_batch_norm", "integer_bank"]
+__all__ = ["Boundary", "ComparatorBank", "fold_batch_norm", "integer_bank", "least_integer"]
 
 Array = NDArray[Any]
 
@@ -145,14 +145,24 @@ def _row(
 ) -> list[int]:
     """Return the thresholds of one channel whose gain is not negative."""
     least, never = reach[0], reach[1] + 1
-    found = [_threshold(boundary, gain, offset, least, never) for boundary in boundaries]
+    found = [least_integer(boundary, gain, offset, least, never) for boundary in boundaries]
     return [min(max(value, least), never) for value in found]
 
 
-def _threshold(
+def least_integer(
     boundary: Boundary, gain: Fraction, offset: Fraction, always: int, never: int
 ) -> int:
-    """Return the least integer at which a comparator holds."""
+    """Return the least integer at which a comparator holds.
+
+    Parameters
+    ----------
+    boundary : Boundary
+        What ``integer * gain + offset`` has to reach.
+    gain, offset : Fraction
+        The gain is not negative.
+    always, never : int
+        Returned where every integer reaches the boundary, or none does.
+    """
     if boundary.value in (float("inf"), float("-inf")):
         return never if boundary.value > 0 else always
     missing = Fraction(boundary.value) - offset

@@ -1,14 +1,13 @@
 """The cycle engine: a segment's cycles, without its data."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...isa.instructions import ENGINES, Engine, Opcode
+from ...isa.instructions import ENGINES, Opcode
 from ...isa.program import Program, Segment
-from ..result import Run, SimulationError
+from ..result import Run, SimulationError, Stamps
 from .agenda import NEVER
 from .listing import Listing, list_segment
 from .machine import Machine
@@ -23,12 +22,31 @@ class CycleRun(Run):
 
     Parameters
     ----------
-    waits : mapping of Engine to int8 array
+    waits : mapping of Engine to int64 array
         What each piece of work waited for last, as :class:`~.engine_queue.Wait`, per engine in
         order.
+    waited : mapping of Engine to int64 array
+        How many cycles earlier it would have started without that.
+    stalls : mapping of Engine to int64 array
+        Cycles in which work stood still inside its engine: LOAD, VECTOR and STORE before a bank of
+        the activation buffer that another engine used, MAC for weights or for accumulators.
+    begins : int64 array
+        Cycle of the first operand of each MAC work.
+    reads, fetches, writes : int64 array
+        ``(n, 2)``: of each burst that LOAD and FETCH asked for, and of STORE's, the cycle in which
+        memory sent or took the last beat, and the beats.
+    memory : Memory
+        Which memory that was.
     """
 
-    waits: Mapping[Engine, NDArray[np.int8]] = field(default_factory=dict)
+    waits: Stamps = field(default_factory=dict)
+    waited: Stamps = field(default_factory=dict)
+    stalls: Stamps = field(default_factory=dict)
+    begins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    reads: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    fetches: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    writes: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    memory: Memory = field(default_factory=Memory)
 
 
 def run_segment(program: Program, segment: Segment, *, memory: Memory | None = None) -> CycleRun:
@@ -53,7 +71,8 @@ def run_segment(program: Program, segment: Segment, *, memory: Memory | None = N
         what never happens.
     """
     listing = list_segment(program, segment)
-    machine = Machine(program.config, listing, segment.count, memory or Memory())
+    memory = memory or Memory()
+    machine = Machine(program.config, listing, segment.count, memory)
     cycles = machine.run()
     if cycles == NEVER:
         raise SimulationError(_stuck(machine, listing))
@@ -66,12 +85,23 @@ def run_segment(program: Program, segment: Segment, *, memory: Memory | None = N
         counters=_counters(machine, cycles),
         starts=_stamps(machine.starts),
         dones=_stamps(machine.dones),
-        waits={engine: np.array(machine.waits[engine], np.int8) for engine in ENGINES},
+        waits=_stamps(machine.waits),
+        waited=_stamps(machine.waited),
+        stalls=_stamps(machine.stalls()),
+        begins=np.array(machine.mac.begins, np.int64),
+        reads=_bursts([burst[:2] for burst in machine.reads.bursts if not burst[2]]),
+        fetches=_bursts([burst[:2] for burst in machine.reads.bursts if burst[2]]),
+        writes=_bursts(machine.store.bursts),
+        memory=memory,
     )
 
 
-def _stamps(lists: list[list[int]]) -> Mapping[Engine, NDArray[np.int64]]:
+def _stamps(lists: list[list[int]]) -> Stamps:
     return {engine: np.array(lists[engine], np.int64) for engine in ENGINES}
+
+
+def _bursts(bursts: list[tuple[int, int]]) -> NDArray[np.int64]:
+    return np.array(bursts, np.int64).reshape(-1, 2)
 
 
 def _counters(machine: Machine, cycles: int) -> dict[str, int]:

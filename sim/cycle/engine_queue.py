@@ -4,7 +4,7 @@ from collections import deque
 from enum import IntEnum
 
 from ...isa.instructions import ENGINES, Engine, Opcode, is_work
-from ...isa.timing import QUEUE_DEPTH, TOKEN
+from ...isa.timing import QUEUE_DEPTH, QUEUE_READ, TOKEN
 from .agenda import NEVER
 from .listing import Fields
 from .stream_queue import StreamQueue
@@ -17,15 +17,22 @@ _WAITS = tuple(f"wait_{engine.name.lower()}" for engine in ENGINES)
 class Wait(IntEnum):
     """What a piece of work waited for last, before it started."""
 
-    #: Work of this engine, whose number it names.
+    #: Work of this engine, whose number it names: a token.
     LOAD = Engine.LOAD
     MAC = Engine.MAC
     VECTOR = Engine.VECTOR
     STORE = Engine.STORE
     #: Its own engine, which was not free.
     ENGINE = len(ENGINES)
-    #: Itself: it had not been fetched, or stood behind others in the queue.
-    INSTRUCTION = len(ENGINES) + 1
+    #: Itself: memory had not delivered the instruction.
+    FETCH = len(ENGINES) + 1
+    #: Settings that stand before it in its queue.
+    SETTINGS = len(ENGINES) + 2
+    #: A place in this engine's queue, for itself or an instruction before it.
+    LOAD_QUEUE = len(ENGINES) + 3
+    MAC_QUEUE = len(ENGINES) + 4
+    VECTOR_QUEUE = len(ENGINES) + 5
+    STORE_QUEUE = len(ENGINES) + 6
 
 
 class Tokens:
@@ -64,25 +71,31 @@ class EngineQueue:
         self.engine = engine
         self._tokens = tokens
         self._queue = StreamQueue(QUEUE_DEPTH)
-        self._waiting: deque[tuple[Opcode, Fields]] = deque()
+        self._waiting: deque[tuple[Opcode, Fields, Wait]] = deque()
         self.settings: dict[Opcode, Fields] = {}
         self.head: Fields | None = None
         self._offered = 0
+        # Why the head was not offered earlier, and what left before it.
+        self._late, self._before = Wait.FETCH, Wait.ENGINE
         self._waits: list[tuple[int, int]] = []
 
     def room(self) -> int | None:
         """Return from which cycle on an instruction can enter; None if that is not known yet."""
         return self._queue.room()
 
-    def write(self, time: int, opcode: Opcode, fields: Fields) -> bool:
-        """Take an instruction in a cycle; return whether it is work at the head now."""
+    def write(self, time: int, opcode: Opcode, fields: Fields, late: Wait) -> bool:
+        """Take an instruction in a cycle, and why it did not come earlier.
+
+        Return whether it is work at the head now.
+        """
         self._queue.writes.append(time)
-        self._waiting.append((opcode, fields))
+        self._waiting.append((opcode, fields, late))
         return self.head is None and self._expose()
 
     def pop(self, time: int) -> None:
         """Let the work at the head go in a cycle."""
         self.head = None
+        self._before = Wait.ENGINE
         self._queue.pops.append(time)
         self._expose()
 
@@ -95,27 +108,35 @@ class EngineQueue:
             time = max(time, self._tokens.since(engine, count))
         return time
 
-    def reason(self, free: int) -> Wait:
-        """Return what the head waits for last, if its engine is free from a cycle on."""
-        last, wait = max(self._offered, free), Wait.INSTRUCTION
-        if free >= self._offered and free:
-            wait = Wait.ENGINE
-        for engine, count in self._waits:
-            since = self._tokens.since(engine, count)
-            if since > last or (since == last and wait is Wait.INSTRUCTION):
-                last, wait = since, Wait(engine)
-        return wait
+    def reason(self, free: int) -> tuple[Wait, int]:
+        """Return what the head waits for last, if its engine is free from a cycle on.
+
+        And how many cycles earlier it would start without that.
+        """
+        last, before, wait = self._offered, 0, self._late
+        since = self._tokens.since
+        times = [(since(engine, count), Wait(engine)) for engine, count in self._waits]
+        for time, other in ((free, Wait.ENGINE), *times):
+            if time > last or (time == last and wait > Wait.ENGINE and time):
+                last, before, wait = time, last, other
+            else:
+                before = max(before, time)
+        return wait, last - before
 
     def _expose(self) -> bool:
         """Carry out settings until work is at the head; return whether some is."""
         while self._waiting:
-            opcode, fields = self._waiting.popleft()
-            self._offered = self._queue.offered(len(self._queue.pops))
+            opcode, fields, late = self._waiting.popleft()
+            pops, index = self._queue.pops, len(self._queue.pops)
+            self._offered = self._queue.offered(index)
+            follows = index and pops[-1] > self._queue.writes[index] + QUEUE_READ
+            self._late = self._before if follows else late
             if is_work(opcode):
                 self.head = fields
                 counts = enumerate(fields[name] for name in _WAITS)
                 self._waits = [(engine, count) for engine, count in counts if count]
                 return True
             self.settings[opcode] = fields
-            self._queue.pops.append(self._offered)
+            self._before = Wait.SETTINGS
+            pops.append(self._offered)
         return False

@@ -6,7 +6,7 @@ from ...isa.config import INSTRUCTION_BYTES, Config
 from ...isa.instructions import Opcode, engine_of
 from ...isa.timing import FETCH_START, REGISTER, fetch_burst_beats, fetch_queue_beats
 from .agenda import NEVER
-from .engine_queue import EngineQueue
+from .engine_queue import EngineQueue, Wait
 from .listing import Listing
 from .stream_queue import StreamQueue
 
@@ -55,6 +55,8 @@ class Fetch:
         self._queue = StreamQueue(self._depth)
         self._asked, self._asks = 0, FETCH_START
         self._index, self._taken, self._part, self._valid = 0, -1, -1, NEVER
+        # Why the next instruction did not come earlier; the same of bursts, the next one last.
+        self._late, self._bursts_late = Wait.FETCH, [Wait.FETCH]
         self.time, self.ended = FETCH_START, NEVER
 
     @property
@@ -64,6 +66,7 @@ class Fetch:
 
     def issue(self, time: int) -> None:
         """Let the burst that is offered go in a cycle."""
+        self._bursts_late.append(Wait.FETCH)
         self._asked += self.beats
         self._left -= self.beats
         self._asks = time + REGISTER
@@ -80,20 +83,33 @@ class Fetch:
             opcode, fields = self._listing[self._index]
             engine = _ENGINES[opcode]
             time = self._valid
+            if time > self._taken + self._parts:
+                self._late = self._asked_late()
             if engine is not None:
                 room = self._queues[engine].room()
                 if room is None:
                     break
-                time = max(time, room)
+                if room > time:
+                    time, self._late = room, Wait(Wait.LOAD_QUEUE + engine)
             self._taken, self._valid = time, NEVER
             self._index += 1
             if self._parts == 1 and not self._index % self._per_beat:
                 self._queue.pops.append(time)
             if opcode is Opcode.END:
                 self.ended = time
-            elif engine is not None and self._queues[engine].write(time, opcode, fields):
-                self._offered(self._queues[engine])
+            elif engine is not None:
+                queue = self._queues[engine]
+                if queue.write(time, opcode, fields, self._late):
+                    self._offered(queue)
         self._offer()
+
+    def _asked_late(self) -> Wait:
+        """Return why memory had not sent the next instruction's beat before.
+
+        A burst that had to wait for room was late because of what held up decoding then.
+        """
+        beat = self._index * self._parts // self._per_beat
+        return self._bursts_late[beat // self._burst]
 
     def _gather(self) -> bool:
         """Find when the next instruction is complete; return whether that is known."""
@@ -128,3 +144,4 @@ class Fetch:
             return
         room = self._queue.pops[freed - 1] + REGISTER if freed > 0 else 0
         self.time = max(self._asks, room)
+        self._bursts_late[-1] = self._late if room > self._asks else Wait.FETCH

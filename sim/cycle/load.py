@@ -30,6 +30,8 @@ class Load:
         What is asked for.
     owed : int
         From which cycle on a word that is complete can be written; negative if there is none.
+    stalls : list of int
+        Cycles in which words of each job found their bank taken.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Load:
         self._job: Transfer | None = None
         self._word = self._run = self._addr = self._place = 0
         self._part, self._word_time, self.owed = 0, -1, -1
+        self._since, self._stalled = 0, 0
+        self.stalls: list[int] = []
 
     def free(self) -> int:
         """Return from which cycle on the next job is accepted; ``NEVER`` if not known."""
@@ -102,9 +106,11 @@ class Load:
         words = self._words_per_beat
         assert self._job is not None
         while True:
-            time = self._find(max(time, self._word_time + 1), upto)
+            offered = max(time, self._word_time + 1, self._place)
+            time = self._find(offered, upto)
             if time > upto and self.waits():
                 return None
+            self._stalled += time - offered
             self._word_time = time
             self._part += 1
             ends = self._part == words or self._word + 1 == self._job.words
@@ -122,6 +128,7 @@ class Load:
         self._part += 1
         if self._part == self._beats_per_word:
             self._part, self.owed = 0, time + REGISTER
+            self._since = max(self.owed, self._place)
             self.settle(upto)
         return time
 
@@ -136,6 +143,7 @@ class Load:
         if written > upto and self.waits():
             self.owed = written
             return False
+        self._stalled += written - self._since
         self._word_time, self.owed = written, -1
         self._advance(1, written)
         return True
@@ -162,7 +170,7 @@ class Load:
         self._addr += job.fields["pitch"]
         if self._run == job.runs:
             self._areas.end(time)
-            self._completed(time)
+            self._complete(time)
             self._follow()
 
     def _follow(self) -> None:
@@ -175,4 +183,9 @@ class Load:
                 self._addr = job.fields["addr"]
                 return
             self._areas.end(self._place)
-            self._completed(self._place)
+            self._complete(self._place)
+
+    def _complete(self, time: int) -> None:
+        self.stalls.append(self._stalled)
+        self._stalled = 0
+        self._completed(time)

@@ -85,6 +85,10 @@ class MacEngine:
         From which cycle on the next job is accepted.
     active : int
         Operands so far.
+    begins : list of int
+        Cycle of each job's first operand.
+    stalls : list of int
+        Cycles in each job that had no operand: weights or accumulators were not ready.
     """
 
     def __init__(self, config: Config, buffer: ActivationBuffer) -> None:
@@ -94,6 +98,8 @@ class MacEngine:
         self._recent: list[_Operation] = []
         self._operand = (_NO_TIME, 0)
         self.free = self.active = 0
+        self.begins: list[int] = []
+        self.stalls: list[int] = []
 
     def start(self, time: int, loops: Fields, work: Fields) -> int:
         """Take a job in a cycle, and return the cycle of its completion."""
@@ -171,6 +177,8 @@ class MacEngine:
         reads.bounds(int(plan.starts[0]) + FEEDER_READ, plan.last + FEEDER_READ)
         self._buffer.reads.expect(reads)
         self._issued, self._swapped = plan.last, int(plan.starts[-1])
+        self.begins.append(int(plan.starts[0]))
+        self.stalls.append(plan.last + 1 - self.begins[-1] - tiles * pixels)
         self._operand = plan.last, operand_address(self._config, loops, work)
         self.active += tiles * pixels
         count = min(tiles * pixels, ACCUMULATOR_DISTANCE - 1)

@@ -39,8 +39,8 @@ class Machine:
     ----------
     starts, dones : list of list of int
         Cycles in which each engine's pieces of work start and complete.
-    waits : list of list of Wait
-        What each of them waited for last.
+    waits, waited : list of list of int
+        What each of them waited for last, and how much earlier it would have started without that.
     """
 
     def __init__(self, config: Config, listing: Listing, length: int, memory: Memory) -> None:
@@ -49,6 +49,7 @@ class Machine:
         self.dones = self._tokens.dones
         self.starts: list[list[int]] = [[] for _ in ENGINES]
         self.waits: list[list[int]] = [[] for _ in ENGINES]
+        self.waited: list[list[int]] = [[] for _ in ENGINES]
         self._left = sum(is_work(opcode) for opcode, _ in listing)
         self.agenda = agenda = Agenda()
         self._queues = [EngineQueue(engine, self._tokens) for engine in ENGINES]
@@ -89,6 +90,11 @@ class Machine:
         last = max((dones[-1] for dones in self.dones if dones), default=0)
         return max(last, self.fetch.ended) + RUN_END
 
+    def stalls(self) -> list[list[int]]:
+        """Return the cycles in which each engine's pieces of work stood still inside it."""
+        engines = (self.load, self.mac, self.vector, self.store)
+        return [engine.stalls for engine in engines]
+
     def _done(self, engine: Engine) -> Callable[[int], None]:
         """Return what is called with the completions of an engine's work."""
         dones, queues = self.dones[engine], self._queues
@@ -104,7 +110,8 @@ class Machine:
 
     def _starter(self, engine: Engine) -> Callable[[int], None]:
         """Return what is called when an engine may start."""
-        queue, starts, waits = self._queues[engine], self.starts[engine], self.waits[engine]
+        queue, starts = self._queues[engine], self.starts[engine]
+        waits, waited = self.waits[engine], self.waited[engine]
 
         def start(now: int) -> None:
             if max(queue.ready(), self._free(engine)) > now:
@@ -113,7 +120,9 @@ class Machine:
             work = queue.head
             assert work is not None
             starts.append(now)
-            waits.append(queue.reason(self._free(engine)))
+            wait, cycles = queue.reason(self._free(engine))
+            waits.append(wait)
+            waited.append(cycles)
             settings = dict(queue.settings)
             queue.pop(now)
             self._start(engine, now, settings, work)

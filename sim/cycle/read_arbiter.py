@@ -20,9 +20,10 @@ _EARLY = 4
 
 @dataclass(slots=True)
 class _Burst:
-    """A burst, and how many of its beats have not been taken."""
+    """A burst, how many beats it has, and how many of them have not been taken."""
 
     fetches: bool
+    size: int
     beats: int
 
 
@@ -46,6 +47,8 @@ class ReadArbiter:
     ----------
     fetched, loaded : int
         Beats asked for.
+    bursts : list of tuple of int
+        Of each burst that came: the cycle of its last beat, its beats, whether FETCH asked for it.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class ReadArbiter:
         # When the last beat came from memory, and when it and the one before were taken.
         self._came, self._taken, self._taken_before = -memory.interval, -1, -1
         self.fetched = self.loaded = 0
+        self.bursts: list[tuple[int, int, bool]] = []
 
     def plan(self) -> None:
         """Look again when somebody may ask."""
@@ -100,7 +104,7 @@ class ReadArbiter:
         self._issued = now
         self._owners.writes.append(now)
         self._requests.issue(now)
-        self._bursts.append(_Burst(fetches, beats))
+        self._bursts.append(_Burst(fetches, beats, beats))
         self.fetched += beats * fetches
         self.loaded += beats * (not fetches)
 
@@ -119,6 +123,7 @@ class ReadArbiter:
                 self._beat_alarm.at(max(now + 1, come + burst.beats - _EARLY))
                 break
             self._requests.answer(self._came)
+            self.bursts.append((self._came, burst.size, burst.fetches))
             self._owners.pops.append(self._taken)
             self._bursts.popleft()
         self._settle(now)

@@ -54,6 +54,10 @@ class Store:
     ----------
     beats : int
         Beats written so far.
+    bursts : list of tuple of int
+        Of each burst in which cycle memory takes the last beat, and its beats.
+    stalls : list of int
+        Cycles in which words of each job found their bank taken.
     """
 
     def __init__(
@@ -78,7 +82,8 @@ class Store:
         # Words that were read: when they can enter the queue's output, and whether their run ends.
         self._words: deque[tuple[int, bool]] = deque()
         self._pops: deque[int] = deque([-1] * STORE_WORDS_AHEAD)
-        self._unpopped = 0
+        self._unpopped = self._stalled = 0
+        self.stalls: list[int] = []
         banks = np.arange(config.activation_banks + config.burst_beats)
         self._banks = (1 << banks % config.activation_banks).astype(np.uint8)
 
@@ -91,6 +96,11 @@ class Store:
     def beats(self) -> int:
         """Beats written so far."""
         return self._port.beats
+
+    @property
+    def bursts(self) -> list[tuple[int, int]]:
+        """Bursts so far."""
+        return self._port.bursts
 
     def free(self) -> int:
         """Return from which cycle on the next job is accepted; ``NEVER`` if not known."""
@@ -147,8 +157,10 @@ class Store:
         while self._job is not None and self._unpopped < STORE_WORDS_AHEAD:
             time = max(self._time, self._pops[self._unpopped] + REGISTER)
             bank = 1 << ((self._addr + self._word) % self._config.activation_banks)
+            wanted = time
             while time <= upto and taken[time] & bank:
                 time += 1
+            self._stalled += time - wanted
             self._time = time
             if time > upto:
                 break
@@ -198,8 +210,14 @@ class Store:
             self._word, self._run = 0, self._run + 1
             self._addr += job.fields["pitch"]
             if self._run == job.runs:
-                self._areas.end(time)
+                self._end(time)
                 self._follow()
+
+    def _end(self, time: int) -> None:
+        """Note the cycle of a job's last read."""
+        self._areas.end(time)
+        self.stalls.append(self._stalled)
+        self._stalled = 0
 
     def _follow(self) -> None:
         """Go on with the next job; one that moves nothing has one empty place."""
@@ -210,7 +228,7 @@ class Store:
                 self._job, self._word, self._run = job, 0, 0
                 self._addr = job.fields["addr"]
                 return
-            self._areas.end(self._time)
+            self._end(self._time)
 
     def _send(self) -> bool:
         """Turn words into beats; return whether any word left the queue."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.config import Config
-from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, WRITE_TO_DONE
+from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, WRITE_TO_DONE, threshold_cycles
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER, Agenda, Alarm
 from .listing import Fields
@@ -85,6 +85,8 @@ class Vector:
         From which cycle on the next job is accepted; ``NEVER`` while that is not known.
     active : int
         Pixels and input words so far.
+    stalls : list of int
+        Cycles in which each job found its bank taken.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class Vector:
         self._config, self._buffer, self._completed = config, buffer, completed
         self._alarm = Alarm(agenda, self._look)
         self.free = self.active = 0
+        self.stalls: list[int] = []
         self._banks, self._step, self._time, self._delay = b"", 0, 0, 0
+        self._first = 0
         self._writes: _Writes | None = None
 
     @property
@@ -108,17 +112,18 @@ class Vector:
     def start(self, time: int, loops: Fields, requantize: Fields, work: Fields) -> None:
         """Take a job in a cycle."""
         issue = VectorIssue(self._config, loops, requantize, work)
-        first = time + VECTOR_START
+        first = time + VECTOR_START + threshold_cycles(requantize["threshold_bits"])
         self.active += issue.taken
         self._delay = WORD_DONE if issue.from_words else PIXEL_DONE
         last = NEVER if issue.reads else first + issue.count - 1
         writes = _Writes(issue, first, self._delay - WRITE_TO_DONE, last)
         self._buffer.writes.expect(writes)
         if not issue.reads:
+            self.stalls.append(0)
             self._end(last)
             return
         self._writes, self._banks = writes, issue.banks()
-        self._step, self._time, self.free = 0, first, NEVER
+        self._step, self._time, self._first, self.free = 0, first, first, NEVER
         self._alarm.at(first + issue.count - 1 + _PATIENCE)
 
     def advance(self, upto: int) -> None:
@@ -137,6 +142,7 @@ class Vector:
             time += 1
         self._step, self._time = step, time
         if step == count:
+            self.stalls.append(times[-1] + 1 - self._first - count)
             self._writes.last, self._writes = times[-1], None
             self._end(times[-1])
 

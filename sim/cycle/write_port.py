@@ -27,6 +27,8 @@ class WritePort:
     ----------
     beats : int
         Beats so far.
+    bursts : list of tuple of int
+        Of each burst in which cycle memory takes the last beat, and its beats.
     """
 
     def __init__(self, config: Config, memory: Memory, completed: Callable[[int], None]) -> None:
@@ -44,6 +46,7 @@ class WritePort:
         # When memory took the last beat, and the one before.
         self._written, self._written_before = -memory.interval, -1
         self.beats = 0
+        self.bursts: list[tuple[int, int]] = []
 
     def room(self, *, void: bool) -> int | None:
         """Return from which cycle on a burst can be issued; None if that is not known yet."""
@@ -124,6 +127,7 @@ class WritePort:
         if self._left:
             return
         complete = max(lengths.writes[len(lengths.pops)] + REGISTER, written)
+        self.bursts.append((written, self._sizes[len(lengths.pops)]))
         lengths.pops.append(self._sent)
         self._begin()
         self._settle(complete + self._memory.latency)

@@ -74,7 +74,7 @@ def test_what_work_waited_for():
     store = work(Opcode.STORE, wait_load=2, words=1, runs=1)
     long = work(Opcode.LOAD, words=100, runs=4, memory_pitch=512, pitch=100)
     found = run(as_program(TINY, [BEGIN, long, LOAD, store, store, END]))
-    assert found.waits[Engine.LOAD].tolist() == [Wait.INSTRUCTION, Wait.ENGINE]
+    assert found.waits[Engine.LOAD].tolist() == [Wait.FETCH, Wait.ENGINE]
     assert found.waits[Engine.STORE].tolist() == [Wait.LOAD, Wait.ENGINE]
     assert found.starts[Engine.STORE][0] == found.dones[Engine.LOAD][1] + 1
 

@@ -9,8 +9,11 @@ import pytest
 
 from shiftloom.flow.doctor import Item, doctor
 from shiftloom.isa.config import load_config, named_configs, parse_config
+from shiftloom.isa.program import load_program
 from shiftloom.quant.export import load_graph
 from shiftloom.quant.golden import predict
+from shiftloom.sim.cycle.engine import run_segment
+from shiftloom.sim.cycle.memory import Memory
 from tests.flow.conftest import network
 
 
@@ -71,6 +74,16 @@ def test_compile(files, tmp_path, shiftloom):
     assert all(path.read_text() for path in dump.iterdir())
 
 
+def test_compile_searches(files, tmp_path, shiftloom):
+    target, dump = tmp_path / "model.program", tmp_path / "dump"
+    words = ("--config", "tiny", "-o", target, "--dump", dump, "--search", "--json")
+    status, out, err = shiftloom("compile", files / "model.q.onnx", *words)
+    assert status == 0
+    assert json.loads(out)["layers"] == 2
+    assert list(dump.iterdir())
+    assert "Traceback" not in err
+
+
 def test_compile_warns_of_the_host(tmp_path, files, shiftloom):
     onnx.save(network("Sigmoid"), tmp_path / "model.onnx")
     words = ("--calibration", files / "images.npy", "-o", tmp_path / "q.onnx")
@@ -91,6 +104,33 @@ def test_simulate_gives_the_golden_outputs(files, tmp_path, shiftloom):
     images = np.load(files / "images.npy")[:4]
     expected = predict(load_graph(files / "model.q.onnx"), {"x": images})["t2"]
     assert np.array_equal(np.load(target)["t2"], expected)
+
+
+def test_simulate_with_cycles(files, tmp_path, shiftloom):
+    words = ("--input", files / "images.npy", "--samples", 3, "--engine", "cycle", "--json")
+    slow = ("--latency", 100, "--interval", 2, "--outstanding", 1, "--trace", tmp_path / "t.json")
+    program = load_program(files / "model.program")
+    for given, memory in (((), Memory()), (slow, Memory(latency=100, interval=2, outstanding=1))):
+        status, out, _ = shiftloom("simulate", files / "model.program", *words, *given)
+        assert status == 0
+        expected = run_segment(program, program.segments[0], memory=memory)
+        found = json.loads(out)
+        assert (found["cycles"], found["cycles per sample"]) == (
+            3 * expected.cycles,
+            expected.cycles,
+        )
+        assert found["counters"] == {name: 3 * n for name, n in expected.counters.items()}
+    trace = json.loads((tmp_path / "t.json").read_text())
+    assert trace["otherData"]["cycles"] == expected.cycles
+
+
+def test_golden_knows_no_time(files, tmp_path, shiftloom):
+    words = ("simulate", files / "model.program", "--input", files / "images.npy")
+    for option in (("--latency", 5), ("--trace", tmp_path / "t.json")):
+        status, out, err = shiftloom(*words, *option)
+        assert (status, out) == (2, "")
+        assert "golden engine knows no time" in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_simulate_with_the_host(tmp_path, files, shiftloom):

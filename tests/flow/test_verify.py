@@ -13,22 +13,23 @@ from shiftloom.flow.verify import verify
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Engine, Instruction, Opcode, encode
 from shiftloom.isa.program import Layer, Program, Segment, load_program
+from shiftloom.sim.cycle.engine import run_segment as cycles_of
 from shiftloom.sim.golden import run_segment
 from shiftloom.sim.result import Run
 
 
-def stand_in(damage=None):
-    """Return an engine that knows time, and may damage what it writes."""
+def stand_in(damage=None, delay=None):
+    """Return an engine that may damage what it writes, or change its times."""
 
     def run(program, segment, regions):
-        result = run_segment(program, segment, regions)
-        data, work = result.data.copy(), [i.opcode for i in program.instructions]
+        result, timed = run_segment(program, segment, regions), cycles_of(program, segment)
+        data = result.data.copy()
         if damage:
             damage(data, regions)
-        counts = {Engine.MAC: work.count(Opcode.MAC), Engine.VECTOR: work.count(Opcode.VECTOR)}
-        stamps = {engine: np.arange(1, n + 1) * 10 for engine, n in counts.items()}
-        starts = {engine: times - 10 for engine, times in stamps.items()}
-        times = {"cycles": 1000, "counters": {"CYCLES": 1000}, "starts": starts, "dones": stamps}
+        times = {name: getattr(timed, name) for name in ("cycles", "counters", "starts", "dones")}
+        times["dones"] = {engine: stamps.copy() for engine, stamps in timed.dones.items()}
+        if delay:
+            delay(times)
         return dataclasses.replace(result, engine="rtl", data=data, **times)
 
     return run
@@ -51,7 +52,9 @@ def test_equal(files, rtl, tmp_path):
     assert found.equal
     assert (found.samples, found.random, found.tensors) == (6, False, 2)
     assert found.integers == 6 * 8 * 8 + 5 * 3 * 3
-    assert found.times.cycles == 1000
+    program = load_program(files / "model.program")
+    assert found.times.cycles == cycles_of(program, program.segments[0]).cycles
+    assert f"; {found.times.cycles:,} cycles, as the cycle model says" in found.verdict()
     assert found.outputs["t2"].shape == (6, 5, 3, 3)
     written = json.loads((tmp_path / "report" / "report.json").read_text())
     assert written == json.loads(json.dumps(found.to_dict()))
@@ -95,6 +98,30 @@ def test_different_memory(files, rtl):
     assert (found.layer, found.tensor, found.count) == ("Conv_t2", "t2", 1)
     assert "in memory, element channel 0, row 0, column 0" in found.place
     assert abs(found.expected - found.actual) == 1
+
+
+def test_different_time(files, rtl, shiftloom):
+    def delay(times):
+        times["dones"][Engine.VECTOR][1] += 1
+
+    rtl(stand_in(delay=delay))
+    found = verify(files / "model.program")
+    assert not found.equal
+    assert (found.difference, found.samples) == (None, 1)
+    assert "VECTOR work 1, completes at" in found.time_difference
+    assert found.to_dict()["time_difference"] == found.time_difference
+    status, out, err = shiftloom("verify", files / "model.program")
+    assert (status, out) == (1, "")
+    assert "all integers are, but not time: in the generated Verilog, instruction" in err
+    assert "as the cycle model says" in err
+
+
+def test_different_total(files, rtl):
+    def delay(times):
+        times["cycles"] += 1
+
+    rtl(stand_in(delay=delay))
+    assert "all work agrees, but the run takes" in verify(files / "model.program").time_difference
 
 
 def test_different_program(files, rtl):
@@ -152,7 +179,7 @@ def small_program():
         ),
         layer_of=np.array([-1, 0, 0, 1, 2, -1], np.int32),
         tensors=(),
-        tiles=np.zeros((0, 6), np.int32),
+        tiles=np.zeros((0, 7), np.int32),
     )
 
 

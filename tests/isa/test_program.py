@@ -56,7 +56,7 @@ PROGRAM = Program(
     layers=(Layer(name="conv", operator="conv 3x3/2", engine="array", output="y", macs=99),),
     layer_of=np.array([-1, 0, 0, 0, -1], np.int32),
     tensors=("y",),
-    tiles=np.array([[2, 0, 0, 1, 0, 0]], np.int32),
+    tiles=np.array([[2, 0, 0, 1, 0, 0, 0]], np.int32),
     graph=b"{}",
 )
 DATA = PROGRAM.to_bytes()
@@ -109,7 +109,7 @@ def test_bytes_do_not_depend_on_the_process(tmp_path):
 
 
 def test_arrays_need_not_be_contiguous():
-    wide = np.zeros((1, 12), np.int32)
+    wide = np.zeros((1, 14), np.int32)
     wide[:, ::2] = PROGRAM.tiles
     assert replace(PROGRAM, tiles=wide[:, ::2]).to_bytes() == DATA
 
@@ -215,7 +215,7 @@ def test_configuration_must_have_the_id_it_had():
 
 
 def tiles(**columns):
-    names = ("instruction", "tensor", "block", "y", "x", "transposed")
+    names = ("instruction", "tensor", "block", "y", "x", "transposed", "plane")
     row = dict(zip(names, PROGRAM.tiles[0], strict=True)) | columns
     return {"tiles": np.array([list(row.values())], np.int32)}
 
@@ -234,7 +234,7 @@ def segment(**changes):
         ({"layer_of": PROGRAM.layer_of[1:]}, "one entry per instruction"),
         ({"layer_of": PROGRAM.layer_of + 1}, "refers to a missing layer"),
         ({"layer_of": PROGRAM.layer_of - 1}, "refers to a missing layer"),
-        ({"tiles": PROGRAM.tiles[:, 1:]}, r"tiles of \(1, 5\)"),
+        ({"tiles": PROGRAM.tiles[:, 1:]}, r"tiles of \(1, 6\)"),
         (tiles(block=-1), "a negative number"),
         (tiles(tensor=1), "a tile without tensor"),
         (tiles(instruction=1), "a tile refers to no VECTOR instruction"),

@@ -85,7 +85,7 @@ def test_operator_set(opset):
 
 def test_foreign_operators_and_control_flow():
     net = Net([1, 3, 4, 4])
-    net.node("Quant", "x", domain="qonnx.custom_op.general")
+    net.node("FloatQuant", "x", domain="qonnx.custom_op.general")
     assert code_of(net.model("t0")) == "SL-Q109"
     net = Net([1, 3, 4, 4])
     body = helper.make_graph([], "body", [], [])

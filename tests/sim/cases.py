@@ -35,6 +35,7 @@ NARROW = Config(
     accumulator_pixels=29,
     vector_taps=2,
     burst_beats=8,
+    threshold_bits=2,
 )
 
 #: A bit array, with fewer rows than columns.
@@ -141,7 +142,7 @@ def relay(config):
         layers=(Layer(name="first", **layer), Layer(name="second", **layer)),
         layer_of=np.array([-1, -1, -1, 0, 0, 0, 1, 1, 1, -1], np.int32),
         tensors=("a", "b"),
-        tiles=np.array([[5, 1, 0, 0, 0, 0], [7, 1, 1, 0, 0, 1]], np.int32),
+        tiles=np.array([[5, 1, 0, 0, 0, 0, 0], [7, 1, 1, 0, 0, 1, 0]], np.int32),
     )
 
 

@@ -26,7 +26,7 @@ def check_program(graph, program, codes):
     want = golden.run(graph, {name: values[None] for name, values in codes.items()}, keep=True)
     regions = prepare(program, codes)
     runs = [run_segment(program, segment, regions) for segment in program.segments]
-    formats = {name: (t.shape, t.signed) for name, t in graph.tensors.items()}
+    formats = {name: t.format for name, t in graph.tensors.items()}
     found = assemble(program, program.segments, runs, formats)
     assert set(found) == set(program.tensors)
     for name, values in found.items():

@@ -6,16 +6,17 @@ from shiftloom.compiler.compile import compile_graph
 from shiftloom.compiler.errors import CompileError
 from shiftloom.isa.config import load_config
 from tests.compiler.test_random_networks import CRAMPED, sample
-from tests.support.graphs import random_graph
+from tests.support.bit_graphs import random_bit_graph as bits
+from tests.support.graphs import random_chain, random_graph
 from tests.support.levels import check_rtl
 
 pytestmark = pytest.mark.rtl
 
 
-def run(config, engine, seeds):
+def run(config, engine, seeds, make=random_graph):
     refused = 0
     for seed in seeds:
-        graph = random_graph(seed, 1 + seed % 6)
+        graph = make(seed, 1 + seed % 6)
         try:
             program = compile_graph(graph, config)
         except CompileError:
@@ -37,6 +38,14 @@ def run(config, engine, seeds):
 @pytest.mark.parametrize("config", [load_config("tiny"), CRAMPED], ids=lambda c: c.name)
 def test_random_networks(config, engine_of):
     run(config, engine_of(config), range(100))
+
+
+def test_random_chains_with_little_memory(engine_of):
+    run(CRAMPED, engine_of(CRAMPED), range(1, 100, 4), random_chain)
+
+
+def test_random_networks_of_few_bits(engine_of):
+    run(load_config("bits"), engine_of(load_config("bits")), range(30), lambda s, _: bits(s))
 
 
 @pytest.mark.slow

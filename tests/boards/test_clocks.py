@@ -1,0 +1,25 @@
+"""Phase-locked loops: dividers within their limits, or a clear no."""
+
+import pytest
+
+from shiftloom.boards.board import BoardError
+from shiftloom.boards.clocks import ecp5_loop
+
+MEGA = 1_000_000
+
+
+@pytest.mark.parametrize("mhz", [25, 40, 50, 60, 62.5, 75, 80, 100, 125])
+def test_ecp5_loops_give_exactly_the_frequency(mhz):
+    loop = ecp5_loop(25 * MEGA, round(mhz * MEGA))
+    output = 25 * MEGA * loop.feedback_divider / loop.input_divider
+    assert output == mhz * MEGA
+    assert 400 * MEGA <= output * loop.output_divider <= 800 * MEGA
+    assert 25 * MEGA / loop.input_divider >= 3.125 * MEGA
+    dividers = (loop.input_divider, loop.feedback_divider, loop.output_divider)
+    assert all(1 <= divider <= 128 for divider in dividers)
+
+
+@pytest.mark.parametrize("hertz", [33_333_333, 900 * MEGA, 1 * MEGA])
+def test_other_frequencies_are_refused(hertz):
+    with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 25000000 Hz"):
+        ecp5_loop(25 * MEGA, hertz)

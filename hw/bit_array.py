@@ -1,6 +1,6 @@
 """BitArray: dot products of whole words of bits, one word and all columns each cycle."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -85,7 +85,7 @@ class BitArray(wiring.Component):
         counts = BitCount.latency(config.bit_lanes)
         # What column c needs some cycles after its operand lies so many plus c further on.
         controls = self._delayed(m, self.control, config.columns + counts + 3, "control")
-        swaps = self._delayed(m, self.swap, config.columns + counts, "swap")
+        swaps = self._delayed(m, self.swap, config.columns + counts + 1, "swap")
         shared = self._delayed(m, self._shared(m, controls[counts]), config.columns, "shared")
         loaded, ones = self._ones(m, counts)
         operands = self.operands
@@ -98,8 +98,8 @@ class BitArray(wiring.Component):
                 column.weights.eq(self.load.weights),
                 column.load_ones.eq(loaded.valid & (loaded.column == index)),
                 column.ones.eq(ones),
-                column.swap_ones.eq(swaps[index + counts]),
-                column.bipolar.eq(controls[index + counts].bipolar_inputs),
+                column.swap_ones.eq(swaps[index + counts + 1]),
+                column.bipolar.eq(controls[index + counts + 1].bipolar_inputs),
                 column.shared.eq(shared[index]),
                 *self._finish(column, controls[index + counts + 3]),
                 self.totals[index].eq(column.total),
@@ -120,7 +120,8 @@ class BitArray(wiring.Component):
 
     def _shared(self, m, control):
         """Return what all columns add: half the lanes, less the operand bits that are 1."""
-        ones = self._count(m, "operand_ones", self.operands)
+        count = self._count(m, "operand_ones", self.operands)
+        ones = count.count + count.last
         both = control.bipolar_inputs & control.bipolar_weights
         lanes = Mux(both, control.lanes >> 1, 0)
         result = Signal(signed(exact_log2(self.config.bit_lanes) + 2), reset_less=True)
@@ -130,14 +131,15 @@ class BitArray(wiring.Component):
         return result
 
     def _ones(self, m, counts):
-        """Return which column's weights have been counted, and the count."""
+        """Return which column's weights have been counted, and the count, negative."""
         loads = data.StructLayout({"valid": 1, "column": range(self.config.columns)})
         load = Signal(loads)
         m.d.comb += [load.valid.eq(self.load.valid), load.column.eq(self.load.column)]
-        ones = self._count(m, "weight_ones", self.load.weights)
-        return self._delayed(m, load, counts, "loaded")[-1], ones
+        count = self._count(m, "weight_ones", self.load.weights)
+        negative = Cat(~count.count, 1).as_signed() + ~count.last  # -(count + last)
+        return self._delayed(m, load, counts, "loaded")[-1], negative
 
     def _count(self, m, name, bits):
         m.submodules[name] = count = BitCount(self.config.bit_lanes)
         m.d.comb += [count.operands.eq(bits), count.weights.eq(~0)]
-        return count.count + count.last
+        return count

@@ -29,8 +29,8 @@ class BitColumn(wiring.Component):
     """Count operand bits whose weight is set, and make a signed, shifted sum of the count.
 
     Holds the weights in use and the next ones, and likewise how many of them are 1. The parts of
-    a sum come when the pipeline needs them: ``bipolar`` with the count, ``shared`` one cycle and
-    ``finish`` three cycles after it; ``swap_ones`` one cycle before the first count of a new tile.
+    a sum come when the pipeline needs them: ``bipolar`` and ``shared`` one cycle after the count,
+    ``finish`` three cycles after it; ``swap_ones`` with the first count of a new tile.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class BitColumn(wiring.Component):
     weights, load, swap : In
         Next weights; take them; put the next ones in use for the operand of the following cycle.
     ones, load_ones, swap_ones : In
-        Likewise for the number of weights that are 1.
+        Likewise for the number of weights that are 1, as what it adds: negative.
     bipolar : In(1)
-        The operands are: take that number off.
+        The operands are: add that number.
     shared : In(signed(...))
         What all columns add.
     finish : In(data.StructLayout({"valid": 1, "shift": 3, "negative": 1}))
@@ -68,7 +68,7 @@ class BitColumn(wiring.Component):
                 "weights": In(lanes),
                 "load": In(1),
                 "swap": In(1),
-                "ones": In(exact_log2(lanes) + 1),
+                "ones": In(_sum_width(config)),
                 "load_ones": In(1),
                 "swap_ones": In(1),
                 "bipolar": In(1),
@@ -112,8 +112,11 @@ class BitColumn(wiring.Component):
     def _sum(self, m, counter):
         """Return twice the count and what goes with it."""
         width = _sum_width(self.config)
-        added = Signal(signed(width), reset_less=True)
-        m.d.sync += added.eq(self.shared - self._own(m))
+        ones, added = Const(-1, width), Signal(signed(width), reset_less=True)
+        m.submodules.own = own = AndAdder(width)
+        m.d.comb += [own.a.eq(self.shared), own.b.eq(ones)]
+        m.d.comb += [own.c.eq(self._ones(m)), own.d.eq(self.bipolar.replicate(width))]
+        m.d.sync += added.eq(own.total)
         count, last = counter.count, counter.last
         for stage in range(2):
             later, later_last = (
@@ -125,15 +128,14 @@ class BitColumn(wiring.Component):
 
         # The last lane is the carry of a sum whose lowest bit is that of what is added.
         m.submodules.adder = adder = AndAdder(width)
-        ones = Const(-1, width)
         m.d.comb += [adder.b.eq(ones), adder.d.eq(ones)]
         m.d.comb += [adder.a.eq(Cat(last, count)), adder.c.eq(Cat(last, added[1:]))]
         result = Signal(signed(width), reset_less=True)
         m.d.sync += result.eq(Cat(added[0], adder.total[1:]))
         return result
 
-    def _own(self, m):
-        """Return how many weights are 1, one cycle after the count, if that is taken off."""
+    def _ones(self, m):
+        """Return what the weights in use add if the operands are bipolar."""
         following, present = (
             Signal.like(self.ones, name=n, reset_less=True) for n in ("next_ones", "present_ones")
         )
@@ -141,6 +143,4 @@ class BitColumn(wiring.Component):
             m.d.sync += following.eq(self.ones)
         with m.If(self.swap_ones):
             m.d.sync += present.eq(following)
-        own = Signal.like(self.ones, name="own", reset_less=True)
-        m.d.sync += own.eq(Mux(self.bipolar, present, 0))
-        return own
+        return present

@@ -1,8 +1,9 @@
 """BitFeeder: the words of bits that the feeder has read, as operands of the bit array."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
@@ -64,10 +65,9 @@ class BitFeeder(wiring.Component):
             control.negative.eq(work.negative),
             control.lanes.eq(Mux(self.last_block, loops.lanes, lanes)),
         ]
-        mask = Signal(lanes, reset_less=True)
         for stage in range(self.latency - 1):
             if stage == self.latency - 2:
-                m.d.sync += mask.eq(Cat(lane < control.lanes for lane in range(lanes)))
+                mask = self._mask(m, control.lanes)
             later = Signal.like(control, name=f"control_{stage}", reset_less=True)
             m.d.sync += later.eq(control)
             control = later
@@ -77,3 +77,25 @@ class BitFeeder(wiring.Component):
             self.control.valid.eq(control.valid & self.inside),
         ]
         return m
+
+    def _mask(self, m, count):
+        """Return so many ones, one cycle later: whole groups, and one group that is split.
+
+        A lane's bit of the mask is then a function of three registers, and fits into one LUT4 with
+        the bit that it masks.
+        """
+        size = 1 << exact_log2(self.config.bit_lanes) // 2
+        groups = self.config.bit_lanes // size
+        within, full = count[: exact_log2(size)], count[exact_log2(size) :]
+        part, whole, split = (
+            Signal(width, name=name, reset_less=True)
+            for name, width in (("part", size), ("whole", groups), ("split", groups))
+        )
+        m.d.sync += [
+            part.eq(~(Const(-1, size) << within)),
+            whole.eq(~(Const(-1, groups) << full)),
+            split.eq(Const(1) << full),
+        ]
+        return Cat(
+            whole[g].replicate(size) | split[g].replicate(size) & part for g in range(groups)
+        )

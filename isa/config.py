@@ -103,7 +103,8 @@ class Config:
             size = getattr(self, name)
             self._check(name, size > 0 and size % unit == 0, f"be a positive multiple of {unit}")
             self._check(name, size <= 1 << 24, "be at most 16 MiB")
-        self._check("weight_bytes", self.weight_words >= 2 * self.rows, "hold two weight tiles")
+        tile = self.columns if self.bit_lanes else self.rows
+        self._check("weight_bytes", self.weight_words >= 2 * tile, "hold two weight tiles")
         self._check("parameter_bytes", self.parameter_words >= 4, "hold four parameter words")
 
     def _check_bits(self) -> None:

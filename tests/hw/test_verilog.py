@@ -24,6 +24,19 @@ CONFIG = Config(
     accumulator_pixels=8,
     activation_banks=2,
 )
+#: With a bit array; both have one name, so that the top module has.
+BITS = Config(
+    name="clean",
+    rows=7,
+    columns=8,
+    bus_bytes=4,
+    activation_bytes=1024,
+    weight_bytes=512,
+    parameter_bytes=1024,
+    accumulator_pixels=8,
+    activation_banks=2,
+    bit_lanes=64,
+)
 TOP = module_name(CONFIG)
 
 WRITE_ADDRESS = ("addr", "len", "size", "burst", "cache", "prot", "id", "valid", "ready")
@@ -62,10 +75,16 @@ WAIVED = {
 SMALL_ROWS = 32
 
 
+@pytest.fixture(scope="module", params=[CONFIG, BITS], ids=["bytes", "bits"])
+def config(request):
+    """Return a configuration."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def text():
+def text(config):
     """Return the Verilog for people."""
-    return accelerator_verilog(CONFIG)
+    return accelerator_verilog(config)
 
 
 def modules(text):
@@ -82,8 +101,8 @@ def test_ports_have_plain_names_in_order(text):
     assert ports(modules(text)[TOP]) == sorted(["aclk", "aresetn", "interrupt", *BUSES])
 
 
-def test_simulation_has_the_same_ports_and_traces():
-    simulated = modules(simulation_verilog(CONFIG))
+def test_simulation_has_the_same_ports_and_traces(config):
+    simulated = modules(simulation_verilog(config))
     assert list(simulated) == ["shiftloom_top"]
     wanted = sorted(["clk", "rst", "interrupt", *BUSES, *TRACES])
     assert ports(simulated["shiftloom_top"]) == wanted
@@ -126,14 +145,14 @@ def test_attributes_are_only_on_ports(text):
     assert "src =" not in text
 
 
-def test_header_says_what_it_is_and_whose(text):
+def test_header_says_what_it_is_and_whose(config, text):
     comment = "".join(line for line in text.splitlines(True) if line.startswith("//"))
-    assert f"{CONFIG.id:#010x}" in comment
-    assert all(f"// {line}" in comment for line in CONFIG.to_toml().splitlines())
+    assert f"{config.id:#010x}" in comment
+    assert all(f"// {line}" in comment for line in config.to_toml().splitlines())
     assert "belongs to" in comment
 
 
-def test_text_does_not_depend_on_the_hash_seed(text):
+def test_text_does_not_depend_on_the_hash_seed(config, text):
     script = (
         "import hashlib, sys; from shiftloom.hw.verilog import accelerator_verilog;"
         "from shiftloom.isa.config import parse_config;"
@@ -141,7 +160,7 @@ def test_text_does_not_depend_on_the_hash_seed(text):
         "print(hashlib.sha256(text.encode()).hexdigest())"
     )
     result = subprocess.run(
-        [sys.executable, "-c", script, CONFIG.to_toml()],
+        [sys.executable, "-c", script, config.to_toml()],
         env={**os.environ, "PYTHONHASHSEED": "77"},
         capture_output=True,
         text=True,

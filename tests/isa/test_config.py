@@ -131,6 +131,7 @@ def test_file_that_is_no_text_is_refused(tmp_path):
     [
         ({"bit_lanes": 32}, "be 0 or 64, not 32"),
         ({"bit_lanes": 32, "rows": 4, "columns": 4}, "at least 6 beside a bit array, not 4"),
+        ({"bit_lanes": 64, "rows": 7, "weight_bytes": 8 * 15}, "hold two weight tiles, not 120"),
         ({"bit_lanes": 128, "columns": 12}, "power of two beside a bit array, not 12"),
     ],
 )

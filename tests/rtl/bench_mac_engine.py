@@ -20,6 +20,9 @@ COUNTS = ("blocks", "groups", "kernel_rows", "kernel_columns", "rows", "columns"
 #: Where no operand is padding.
 INSIDE = {"y": 0, "x": 0, "height": 4000, "width": 4000}
 
+#: What is not for the bit array, if there is one.
+BYTES = {"bitwise": 0, **INSIDE}
+
 
 def number(*words):
     """Return words as one number, the first lowest."""
@@ -95,7 +98,7 @@ async def random_jobs_match_the_definition(dut, name, seed, stalls):
 async def neighbours_may_share_words(dut, name, stalls):
     machine = random_machine(CONFIGS[name], 4)
     source, strides = Jobs(machine, 4), [0, 1, 2, 3, 1, 5] * 3
-    jobs = [source.mac(columns=5, column_stride=stride, **INSIDE) for stride in strides]
+    jobs = [source.mac(columns=5, column_stride=stride, **BYTES) for stride in strides]
     found = await run(dut, name, jobs, machine, stalls)
     assert np.array_equal(found, machine.accumulators)
 
@@ -116,7 +119,7 @@ async def largest_products_add_up(dut, name):
     config, machine = CONFIGS[name], random_machine(CONFIGS[name], 5)
     machine.activation[:], machine.weight[:] = 0xFF, 0x80
     source = Jobs(machine, 5)
-    fixed = {"rows": 2, "columns": 5, "half": 1, "pixel": 3, "unsigned": 1, **INSIDE}
+    fixed = {"rows": 2, "columns": 5, "half": 1, "pixel": 3, "unsigned": 1, **BYTES}
     jobs = [source.mac(accumulate=int(n > 0), **fixed) for n in range(12)]
     found = await run(dut, name, jobs, machine)
     assert np.array_equal(found, machine.accumulators)

@@ -10,7 +10,7 @@ from tests.support.rtl import has_icarus, has_verilator, run_bench
 
 pytestmark = pytest.mark.rtl
 
-WIDE, NARROW = CONFIGS["wide"], CONFIGS["narrow"]
+WIDE, NARROW, BITS = CONFIGS["wide"], CONFIGS["narrow"], CONFIGS["bits"]
 
 
 def run(text, config, folder, **options):
@@ -34,8 +34,11 @@ def packaged(text, name):
 
 
 @pytest.mark.skipif(not has_verilator(), reason="verilator, make or a compiler is not installed")
-def test_accelerator_under_verilator(tmp_path):
-    run(accelerator_verilog(WIDE), WIDE, tmp_path)
+@pytest.mark.parametrize(
+    "config", [WIDE, pytest.param(BITS, marks=pytest.mark.slow)], ids=lambda c: c.name
+)
+def test_accelerator_under_verilator(tmp_path, config):
+    run(accelerator_verilog(config), config, tmp_path)
 
 
 @pytest.mark.skipif(not has_verilator(), reason="verilator, make or a compiler is not installed")

@@ -19,7 +19,7 @@ from .importer import import_onnx
 from .static import quantize_graph
 from .transforms import prepare
 
-__all__ = ["noise", "quantize_model"]
+__all__ = ["calibration_samples", "noise", "quantize_model"]
 
 Array = NDArray[Any]
 
@@ -75,16 +75,34 @@ def quantize_model(
     graph = model if isinstance(model, FloatGraph) else import_onnx(model)
     if not graph.edges:
         graph = prepare(graph)
-    if calibration is None:
-        samples, message = noise(graph, seed)
-        if message:
-            warnings.warn(message, QuantizationWarning, stacklevel=2)
-    else:
-        samples = _samples(graph, calibration)
+    samples = calibration_samples(graph, calibration, seed)
     return quantize_graph(graph, samples, options, progress)
 
 
-def _samples(graph: FloatGraph, calibration: Array | Mapping[str, Array]) -> dict[str, Array]:
+def calibration_samples(
+    graph: FloatGraph, calibration: Array | Mapping[str, Array] | None, seed: int = 0
+) -> dict[str, Array]:
+    """Return up to 50 samples for each input of a model.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+        The model, as feature maps.
+    calibration : array or mapping, optional
+        See :func:`quantize_model`.
+    seed : int
+        Of the noise that is used, with a warning, where there are none.
+
+    Raises
+    ------
+    ModelError
+        There are none for an input.
+    """
+    if calibration is None:
+        samples, message = noise(graph, seed)
+        if message:
+            warnings.warn(message, QuantizationWarning, stacklevel=3)
+        return samples
     if not isinstance(calibration, Mapping):
         if len(graph.inputs) != 1:
             raise ModelError(

@@ -130,6 +130,7 @@ class Training:
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
             data = [network.encode(name, inputs[name][chosen]) for name in network.graph.inputs]
+            data = [maps.contiguous(memory_format=torch.channels_last) for maps in data]  # faster
             targets = torch.from_numpy(np.asarray(labels[chosen], np.int64))
             losses.append(self.step(data, targets))
             if progress is not None:

@@ -90,7 +90,7 @@ class Norm(nn.Module):
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return ``gain``, ``shift`` of the moving statistics: ``x * gain + shift``."""
         gain = self.gamma / self.variance.sqrt()
-        return gain, self.beta - self.mean * gain
+        return gain, self.beta - self.mean.clone() * gain  # what moves in place cannot be kept
 
     def plain(self) -> tuple[Tensor, Tensor]:
         """Return ``gain``, ``shift`` for float sums."""

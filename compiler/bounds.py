@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..isa.thresholds import NEVER
 from .errors import CompileError
 from .ops import ArrayOp, Op, VectorOp, View
 
@@ -11,7 +12,7 @@ LIMIT = (1 << 31) - 1
 
 
 def check_bounds(op: Op) -> None:
-    """Check accumulators and biased sums of an operation.
+    """Check accumulators and biased sums of an operation; thresholds bound them a little more.
 
     Raises
     ------
@@ -26,11 +27,11 @@ def check_bounds(op: Op) -> None:
     elif isinstance(op, VectorOp):
         weight = np.abs(op.taps).sum(axis=(1, 2))
         largest = largest + weight * _reach(op.source, 255)
-    channel = int(largest.argmax())
-    if largest[channel] > LIMIT:
+    channel, limit = int(largest.argmax()), NEVER - 1 if op.thresholds else LIMIT
+    if largest[channel] > limit:
         raise CompileError(
             f"{op.name}: the accumulator of output channel {channel} can reach "
-            f"{int(largest[channel])}, beyond {LIMIT}; use fewer weight bits or a smaller bias"
+            f"{int(largest[channel])}, beyond {limit}; use fewer weight bits or a smaller bias"
         )
 
 

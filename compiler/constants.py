@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.config import Config
-from ..isa.layout import pack_parameters, pack_taps
+from ..isa.layout import pack_parameters, pack_taps, pack_thresholds
 from .bounds import check_bounds
 from .ops import ArrayOp, Op
 from .weights import Piece, pieces_of
@@ -133,7 +133,10 @@ def _weight_chunks(
 
 
 def _parameter_words(op: Op, walk: Walk | None, config: Config) -> list[Bytes]:
-    """Return per column block ``(1 + steps, bytes)``; one entry if all blocks are alike."""
+    """Return per column block its words ``(words, bytes)``; one entry if all blocks are alike.
+
+    A block's words are the parameter word, tap words and threshold words, in this order.
+    """
     count = op.out.blocks(config.columns)
     bias = op.bias.copy()
     if isinstance(op, ArrayOp):
@@ -141,8 +144,9 @@ def _parameter_words(op: Op, walk: Walk | None, config: Config) -> list[Bytes]:
             if not source.view.map.signed:
                 bias += 128 * source.weight.astype(np.int64).sum(axis=(1, 2, 3))
     first = pack_parameters(bias, op.shifts, op.mid_bias, config)
+    compared = _threshold_words(op, config)
     if walk is None:
-        return [first[block : block + 1] for block in range(count)]
+        return [np.concatenate([first[b : b + 1], compared[b]]) for b in range(count)]
     shared = len(walk.taps) == 1
     plain = len(set(op.requantize.shift)) == 1 and not bias.any() and not op.mid_bias.any()
     channels = config.columns if shared else op.out.channels
@@ -151,7 +155,19 @@ def _parameter_words(op: Op, walk: Walk | None, config: Config) -> list[Bytes]:
     if shared and plain:
         lane = np.full(config.columns, op.requantize.shift[0], np.int64)
         first, count = pack_parameters(lane * 0, lane, lane * 0, config), 1
-    return [np.concatenate([first[b : b + 1], words[0 if shared else b]]) for b in range(count)]
+    return [
+        np.concatenate([first[b : b + 1], words[0 if shared else b], compared[b]])
+        for b in range(count)
+    ]
+
+
+def _threshold_words(op: Op, config: Config) -> Bytes:
+    """Return threshold words ``(blocks, words, bytes)``; without thresholds there are none."""
+    if op.thresholds is None:
+        return np.zeros((op.out.blocks(config.columns), 0, config.parameter_word_bytes), np.uint8)
+    values = op.thresholds.values
+    shape = op.out.channels, values.shape[1]
+    return pack_thresholds(np.broadcast_to(values, shape), op.threshold_bits, config)
 
 
 def _parameter_chunks(

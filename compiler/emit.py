@@ -202,6 +202,9 @@ class _Emitter:
             "parameter_addr": item.slot.addr // 8 + item.word,
             "write_addr": area.at(op.out.block + tile.block, tile.y, tile.x),
         }
+        if op.thresholds:  # behind the parameter word and its taps
+            steps = plan.walk.steps if plan.walk else 0
+            work["threshold_addr"] = work["parameter_addr"] + 1 + steps
         residual = {}
         if item.residual is not None and op.residual:
             words = item.residual.row_words
@@ -269,6 +272,8 @@ class _Emitter:
 
 def _requantize(op: Op) -> dict[str, int]:
     params = op.requantize
+    if op.thresholds:
+        return {"threshold_bits": op.threshold_bits, "out_low": op.thresholds.low}
     return {
         "rounding": int(params.rounding),
         "low": params.low,

@@ -38,7 +38,7 @@ def fused_add(
         shift = node.shifts[1 - index]
         if uses[name] > 1 or node.shifts[index] or shift > MAX_RESIDUAL_SHIFT:
             continue
-        if op.residual or name == other or not _sums(op):
+        if op.residual or op.thresholds or name == other or not _sums(op):
             continue
         fused = _stages(op.requantize, node.requantize)
         if fused is None or op.mid_bias.any():

@@ -72,9 +72,9 @@ def _mac(item: Mac, plans: Sequence[Plan]) -> Iterator[Access]:
 def _vector(item: Vector, plans: Sequence[Plan]) -> Iterator[Access]:
     plan, tile = plans[item.op], item.job.tile
     op = plan.op
-    steps = plan.walk.steps if plan.walk else 0
+    words = 1 + (plan.walk.steps if plan.walk else 0) + op.threshold_words
     start = item.slot.addr + 8 * item.word
-    yield Access(Buffer.PARAMETER.name, start, start + 8 * (1 + steps), False)
+    yield Access(Buffer.PARAMETER.name, start, start + 8 * words, False)
     if item.source is None:
         yield Access("half", item.job.half, item.job.half + 1, False)
     else:

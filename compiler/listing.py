@@ -39,6 +39,8 @@ def list_ops(ops: Sequence[Op]) -> str:
         reads = [_view(view) for _, view in op.inputs]
         if op.residual:
             reads.append(f"residual {_view(op.residual.view)} << {op.residual.shift}")
+        if op.thresholds:
+            reads.append(f"{op.thresholds.values.shape[1]} thresholds")
         lines.append(
             f"{index:4} {engine:<6} {op.operator:<24} {op.name}: "
             f"{', '.join(reads)} -> {_view(op.out)}"

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..isa.instructions import VectorOperation
+from ..isa.thresholds import threshold_bits
 from ..quant.graph import Add, AveragePool, Conv, MaxPool
 from .context import Context
 from .errors import CompileError
@@ -23,10 +24,8 @@ def conv(context: Context, node: Conv) -> None:
     depthwise = depthwise and max(kernel) < 64
     label = "depthwise" if depthwise else "conv"
     common = context.common(node, f"{label} {kernel[0]}x{kernel[1]}" + _strided(node.stride))
+    common |= _requantization(context, node)
     common |= {
-        "bias": node.bias.astype(np.int64),
-        "mid_bias": node.mid_bias.astype(np.int64),
-        "requantize": node.requantize,
         "macs": node.weight[0].size * int(np.prod(shape)),
         "window": _window(kernel, node.stride, node.dilation, node.padding),
     }
@@ -42,6 +41,20 @@ def conv(context: Context, node: Conv) -> None:
     context.ops.append(
         ArrayOp(**common, sources=(Source(tensor=node.inputs[0], view=source, weight=weight),))
     )
+
+
+def _requantization(context: Context, node: Conv) -> dict[str, Any]:
+    """Return what makes codes of a convolution's sums: shifts, or thresholds alone."""
+    bias = {"bias": node.bias.astype(np.int64)}
+    if node.thresholds is None:
+        return bias | {"mid_bias": node.mid_bias.astype(np.int64), "requantize": node.requantize}
+    config, count = context.config, node.thresholds.values.shape[1]
+    if threshold_bits(count) > config.threshold_bits:
+        raise CompileError(
+            f"{node.name}: {count} thresholds make codes of {threshold_bits(count)} bits, but "
+            f"{config.name} has {config.threshold_bits}; raise threshold_bits"
+        )
+    return bias | {"thresholds": node.thresholds}
 
 
 def add(context: Context, node: Add) -> None:

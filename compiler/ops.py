@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..isa.instructions import VectorOperation
 from ..isa.requantize import Requantize
+from ..isa.thresholds import Thresholds, threshold_bits
 
 __all__ = ["ArrayOp", "Map", "Op", "Residual", "Source", "VectorOp", "View", "Window"]
 
@@ -127,6 +128,8 @@ class Op:
         Per output channel.
     requantize : Requantize
         Both stages.
+    thresholds : Thresholds or None
+        Takes the place of both stages; there is no residual beside it.
     residual : Residual or None
         Second operand.
     macs : int
@@ -143,8 +146,19 @@ class Op:
     mid_bias: Codes
     requantize: Requantize
     window: Window = field(default_factory=Window)
+    thresholds: Thresholds | None = None
     residual: Residual | None = None
     macs: int = 0
+
+    @property
+    def threshold_bits(self) -> int:
+        """Width of the codes that thresholds make; 0 without them."""
+        return threshold_bits(self.thresholds.values.shape[1]) if self.thresholds else 0
+
+    @property
+    def threshold_words(self) -> int:
+        """Parameter words that hold a block's thresholds."""
+        return 1 << self.threshold_bits >> 1
 
     @property
     def inputs(self) -> tuple[tuple[str, View], ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
+from ..isa.timing import threshold_cycles
 from .constants import OpConstants
 from .ops import ArrayOp, Op, View
 from .storage import Storage
@@ -143,7 +144,7 @@ class _Scheduler:
         plan = self.plans[tile.op]
         if plan.walk is not None:
             cycles = walk_cycles(plan.walk, tile.rows, tile.columns, plan.op.residual is not None)
-            self.vector = start + cycles
+            self.vector = start + cycles + threshold_cycles(plan.op.threshold_bits)
             self._made(tile, self.vector)
             self.jobs.append(Job(tile=tile, engine=Engine.VECTOR, start=start))
             return
@@ -154,7 +155,8 @@ class _Scheduler:
 
     def _drain(self, start: int) -> None:
         _, tile, half = self.drains.popleft()
-        self.vector = start + tile.rows * tile.columns + DRAIN_CYCLES
+        fetch = threshold_cycles(self.plans[tile.op].op.threshold_bits)
+        self.vector = start + fetch + tile.rows * tile.columns + DRAIN_CYCLES
         self.halves[half] = self.vector
         self._made(tile, self.vector)
         self.jobs.append(Job(tile=tile, engine=Engine.VECTOR, start=start, half=half))

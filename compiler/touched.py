@@ -111,6 +111,9 @@ def _vector(i: Instruction, settings: Settings, config: Config) -> list[Touched]
         found.append(Touched(Buffer.ACTIVATION.name, _window(i, loops), False))
     words = _range(8 * i["parameter_addr"], 8 * (1 + steps))
     found.append(Touched(Buffer.PARAMETER.name, words, False))
+    if params["threshold_bits"]:
+        words = _range(8 * i["threshold_addr"], 8 * (1 << params["threshold_bits"] >> 1))
+        found.append(Touched(Buffer.PARAMETER.name, words, False))
     if params["residual"]:
         reads = (i["rows"], params["residual_row_stride"]), (emitted, params["residual_stride"])
         words = (i["residual_addr"] + _outer(*reads)).ravel()

@@ -97,9 +97,10 @@ def choose_walk(op: VectorOp, config: Config, rows: int, columns: int) -> Walk:
         if (walk := _walk(op, config, turned, reach)) is not None
     ]
     if not walks:
+        steps = max(0, config.parameter_words - 1 - op.threshold_words)
         raise CompileError(
             f"{op.name}: a window of {op.window.kernel[0]}x{op.window.kernel[1]} does not fit the "
-            f"vector unit (kernels up to 63, {config.parameter_words - 1} steps)"
+            f"vector unit (kernels up to 63, {steps} steps)"
         )
     residual = op.residual is not None
     return min(walks, key=lambda w: (walk_cycles(w, rows, columns, residual), w.turned, w.reach))
@@ -119,7 +120,8 @@ def _walk(op: VectorOp, config: Config, turned: bool, reach: int) -> Walk | None
         return None
     too_large = max(height, groups) > 63 or window.stride[1] > 31 or window.stride[0] > 31
     moves = max(window.dilation[0], window.dilation[1], reach)
-    if too_large or moves > 63 or 2 + height * groups > config.parameter_words:
+    words = 2 + height * groups + op.threshold_words
+    if too_large or moves > 63 or words > config.parameter_words:
         return None
     return Walk(
         turned=turned,

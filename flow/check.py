@@ -8,7 +8,8 @@ import onnx
 from ..compiler.fit import Misfit, misfits
 from ..isa.config import Config, load_config
 from ..quant import check as quant_check
-from ..quant.check import FATES, Finding
+from ..quant.check import FATES, Finding, check_quantized
+from ..quant.export import from_onnx, is_quantized
 from ..quant.importer import import_onnx
 from ..quant.transforms import prepare
 
@@ -26,7 +27,7 @@ def check(
     Parameters
     ----------
     model : onnx.ModelProto, str or pathlib.Path
-        A float or QDQ model.
+        A float or QDQ model, or a network that :func:`quantize` made.
     config : Config, str or pathlib.Path, optional
         An accelerator: layers that cannot fit it are refused too.
 
@@ -36,10 +37,11 @@ def check(
         A file cannot be read, or the model's inputs or constants cannot be used.
     """
     machine = None if config is None else load_config(config)
-    findings = quant_check.check(model)
+    quantized = from_onnx(model) if is_quantized(model) else None
+    findings = check_quantized(quantized) if quantized else quant_check.check(model)
     if machine is None or any(finding.fate == "refused" for finding in findings):
         return findings
-    wrong = {m.node: m for m in misfits(prepare(import_onnx(model)), machine)}
+    wrong = {m.node: m for m in misfits(quantized or prepare(import_onnx(model)), machine)}
     known = {finding.node for finding in findings}
     return [_refused(f, wrong.get(f.node)) for f in findings] + [
         _refused(Finding(node=name, op="", fate="refused"), misfit)

@@ -1,4 +1,4 @@
-"""Requantizer: from exact sums to narrow codes in all lanes, by shifts."""
+"""Requantizer: from exact sums to narrow codes in all lanes, by shifts or by thresholds."""
 
 from amaranth import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -9,6 +9,7 @@ from ..isa.instructions import Opcode
 from ..isa.requantize import MAX_LEFT_SHIFT, Rounding
 from .interfaces import fields_layout
 from .saturate import saturate
+from .threshold_unit import ThresholdUnit, table_write_layout
 
 __all__ = ["Requantizer", "lane_layout"]
 
@@ -21,7 +22,7 @@ def lane_layout() -> data.StructLayout:
 
 
 class Requantizer(wiring.Component):
-    """Requantize one sum per lane each cycle, in two stages.
+    """Requantize one sum per lane each cycle, in two stages or by comparison.
 
     Bit-exact with :func:`~shiftloom.isa.semantics.execute`; nothing stalls. A left shift of more
     than 8 in the second stage saturates as one of 8 does.
@@ -29,7 +30,7 @@ class Requantizer(wiring.Component):
     Parameters
     ----------
     config : Config
-        Number of lanes.
+        Number of lanes, and how wide codes by thresholds can be.
 
     Members
     -------
@@ -37,6 +38,8 @@ class Requantizer(wiring.Component):
         Must hold still while values are inside.
     parameters : In(data.ArrayLayout(lane_layout(), config.columns))
         Likewise.
+    thresholds : In(table_write_layout(config))
+        A threshold word; it counts for values that come with it or later.
     values : In(data.ArrayLayout(signed(32), config.columns))
         Sums.
     residual : In(8 * config.word_bytes)
@@ -56,6 +59,7 @@ class Requantizer(wiring.Component):
             {
                 "settings": In(fields_layout(Opcode.VECTOR_REQUANTIZE)),
                 "parameters": In(data.ArrayLayout(lane_layout(), config.columns)),
+                "thresholds": In(table_write_layout(config)),
                 "values": In(data.ArrayLayout(signed(32), config.columns)),
                 "residual": In(8 * config.word_bytes),
                 "codes": Out(data.ArrayLayout(8, config.columns)),
@@ -69,6 +73,11 @@ class Requantizer(wiring.Component):
         out_shift = Signal(range(MAX_LEFT_SHIFT + 16), reset_less=True)
         least = -MAX_LEFT_SHIFT
         m.d.sync += out_shift.eq(Mux(settings.out_shift < least, least, settings.out_shift) - least)
+
+        compared = None
+        if self.config.threshold_bits:
+            m.submodules.compared = compared = ThresholdUnit(self.config)
+            m.d.comb += [compared.settings.eq(settings), compared.write.eq(self.thresholds)]
 
         for lane in range(self.config.columns):
 
@@ -92,6 +101,10 @@ class Requantizer(wiring.Component):
             rounded = register("out_rounded", len(wide) + 1, self._round(shifted))
             limited = saturate(rounded, settings.out_low, settings.out_high)
             m.d.sync += self.codes[lane].eq(limited)
+            if compared is not None:
+                m.d.comb += compared.sums[lane].eq(biased)
+                with m.If(settings.threshold_bits != 0):
+                    m.d.sync += self.codes[lane].eq(compared.codes[lane])
         return m
 
     def _shift(self, register, name, value, amount):

@@ -1,8 +1,8 @@
 """Vector: drains accumulators, runs kernel taps, requantizes, writes results."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Signal
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import Engine, VectorOperation, VectorSource
@@ -16,6 +16,7 @@ from .interfaces import (
 from .requantizer import Requantizer
 from .tap_unit import TapUnit
 from .vector_issue import VectorIssue
+from .vector_parameters import VectorParameters
 
 __all__ = ["Vector"]
 
@@ -28,7 +29,8 @@ class Vector(wiring.Component):
 
     Takes one accumulator pixel or one input word each cycle; a residual beside input words takes a
     cycle of its own. Only the reading of words may wait. A job begins when the one before it is
-    complete.
+    complete; one with thresholds of n bits takes its first pixel or word ``2**(n-1) - 1`` cycles
+    later than others.
 
     Parameters
     ----------
@@ -53,8 +55,9 @@ class Vector(wiring.Component):
         Parameter buffer.
     """
 
-    #: Cycles from the transfer of a job to its first pixel or word, when the engine is idle.
-    latency = 1 + VectorIssue.latency
+    #: Cycles from the transfer of a job without thresholds to its first pixel or word, when the
+    #: engine is idle.
+    latency = 1 + VectorParameters.latency + VectorIssue.latency
     #: Cycles from the last pixel of a job to ``done``.
     pixel_done_latency = 2 + Requantizer.latency + 1
     #: Cycles from the last word of a job, input or residual, to ``done``.
@@ -88,10 +91,11 @@ class Vector(wiring.Component):
             m.d.sync += busy.eq(0)
 
         m.submodules.issue = issue = VectorIssue(self.config)
+        m.submodules.parameters = parameters = VectorParameters(self.config)
         m.submodules.requantizer = requantizer = Requantizer(self.config)
         m.d.comb += [
             issue.job.eq(job),
-            issue.start.eq(starts),
+            issue.start.eq(parameters.begin),
             issue.addr.ready.eq(self.read.addr.ready),
             self.read.addr.valid.eq(issue.addr.valid),
             self.read.addr.payload.eq(issue.addr.payload),
@@ -99,10 +103,17 @@ class Vector(wiring.Component):
             self.accumulators.pixel.eq(issue.pixel),
             self.active.eq(issue.active),
         ]
-        self._parameters(m, job, starts, issue, requantizer)
+        connect(m, parameters.read, flipped(self.parameters))
+        m.d.comb += [
+            parameters.job.eq(job),
+            parameters.start.eq(starts),
+            parameters.tap.eq(issue.parameter),
+            requantizer.settings.eq(job.requantize),
+            requantizer.parameters.eq(parameters.parameters),
+            requantizer.thresholds.eq(parameters.thresholds),
+        ]
 
         token = self._sums(m, job, issue, requantizer)
-        m.d.comb += requantizer.settings.eq(job.requantize)
         tokens = self._delayed(m, token, requantizer.latency, "requantizing")
         addend = tokens[requantizer.residual_latency]
         self._residuals(m, issue, addend.emits & job.requantize.residual, requantizer)
@@ -121,17 +132,6 @@ class Vector(wiring.Component):
             tokens.append(Signal.like(token, name=f"{name}_{cycle}"))
             m.d.sync += tokens[-1].eq(tokens[-2])
         return tokens
-
-    def _parameters(self, m, job, starts, issue, requantizer):
-        """Fetch the parameter word when a job starts; afterwards the port serves taps."""
-        first = job.work.parameter_addr
-        fetched = Signal()
-        m.d.comb += self.parameters.addr.eq(Mux(starts, first, issue.parameter))
-        m.d.sync += fetched.eq(starts)
-        parameters = Signal.like(requantizer.parameters, reset_less=True)
-        with m.If(fetched):
-            m.d.sync += parameters.eq(self.parameters.data)
-        m.d.comb += requantizer.parameters.eq(parameters)
 
     def _sums(self, m, job, issue, requantizer):
         """Bring sums to the requantizer, from taps or accumulators; return their token."""

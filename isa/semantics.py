@@ -288,4 +288,5 @@ def _compared(machine: Machine, i: Instruction, biased: NDArray[np.int64]) -> ND
     values = np.concatenate(pairs, axis=1)[:, : (1 << bits) - 1]
     if (np.diff(values.astype(np.int64), axis=1) < 0).any():
         raise ValueError(f"the thresholds at parameter word {first} are not sorted")
-    return apply_thresholds(biased, Thresholds(values=values, low=q["out_low"]))
+    # The bank may be filled up with thresholds that no sum reaches: only codes must fit a byte.
+    return q["out_low"] + apply_thresholds(biased, Thresholds(values=values))

@@ -35,6 +35,7 @@ __all__ = [
     "fetch_burst_beats",
     "fetch_queue_beats",
     "mac_done",
+    "threshold_cycles",
 ]
 
 # --- Between blocks ---------------------------------------------------------------------------
@@ -105,7 +106,7 @@ ACCUMULATOR_DISTANCE = 4
 
 # --- VECTOR -----------------------------------------------------------------------------------
 
-#: From the transfer of a job to its first pixel or word.
+#: From the transfer of a job to its first pixel or word, without thresholds.
 VECTOR_START = 2
 
 #: From the last pixel of a job, or its last word, to its completion; the next job may enter then.
@@ -119,6 +120,18 @@ WRITE_TO_DONE = 1
 def mac_done(config: Config) -> int:
     """Return the cycles from the issue of a job's last operand to its completion."""
     return FEEDER + config.rows + config.columns + 2
+
+
+def threshold_cycles(bits: int) -> int:
+    """Return the cycles by which a job of the vector unit starts later to fetch its thresholds.
+
+    Parameters
+    ----------
+    bits : int
+        ``threshold_bits`` of VECTOR_REQUANTIZE: 0, or 1…4 for ``2**(bits - 1)`` words, of which
+        one is fetched while the job starts.
+    """
+    return (1 << bits >> 1) - 1 if bits else 0
 
 
 def fetch_burst_beats(config: Config) -> int:

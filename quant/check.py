@@ -6,13 +6,14 @@ from pathlib import Path
 import onnx
 
 from . import float_graph as fg
+from . import graph as qg
 from .errors import ModelError
 from .float_graph import FloatGraph, FloatNode
 from .import_context import Call, Context
 from .importer import begin, calls, finish, import_node
 from .transforms import prepare
 
-__all__ = ["FATES", "Finding", "check"]
+__all__ = ["FATES", "Finding", "check", "check_quantized"]
 
 #: What can become of a node.
 FATES = {
@@ -76,6 +77,24 @@ def check(model: onnx.ModelProto | str | Path) -> list[Finding]:
     findings = [refused.get(c.name) or _finding(context, c, final, imported) for c in nodes]
     findings += _inserted(graph, nodes) if graph else []
     return [*findings, problem] if problem else findings
+
+
+def check_quantized(graph: qg.QuantGraph) -> list[Finding]:
+    """Return what becomes of every node of a quantized network."""
+    return [_coded(graph, node) for node in graph.nodes]
+
+
+def _coded(graph: qg.QuantGraph, node: qg.Node) -> Finding:
+    fate, reason = "vector", ""
+    if isinstance(node, qg.Host):
+        return Finding(node=node.name, op=node.op, fate="host", reason=node.reason)
+    if isinstance(node, qg.Conv):
+        channels = graph.tensors[node.inputs[0]].shape[0]
+        depthwise = 1 < channels == node.groups == len(node.weight)
+        fate = "vector" if depthwise else "array"
+        if node.thresholds:
+            reason = f"compares with {node.thresholds.values.shape[1]} thresholds"
+    return Finding(node=node.name, op=type(node).__name__, fate=fate, reason=reason)
 
 
 def _import_all(context: Context, nodes: list[Call]) -> dict[str, Finding]:

@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 
 from ..isa.requantize import Rounding
 from .errors import UnsupportedError
+from .export_thresholds import add_comparisons
 from .graph import (
     Add,
     AveragePool,
@@ -191,9 +192,21 @@ class Exporter:
             "group": node.groups,
         }
         acc = self.add("Conv", operands, f"{output}/sum", **window)
+        if node.thresholds is not None:
+            self._compared(node, acc, output)
+            return
         if node.mid_bias.any() or (node.requantize.out_shift > 0):
             acc = self._middle(node, acc, output, node.weight_exponent[0] + source)
         self._requantized(node, acc, output)
+
+    def _compared(self, node: Conv, acc: str, output: str) -> None:
+        """Add comparisons in place of requantization; what they leave out only comes along."""
+        source, tensor = self.graph.tensors[node.inputs[0]], self.graph.tensors[node.output]
+        if node.mid_bias.any():
+            self.constant(f"{node.output}/mid_bias", node.mid_bias)
+        codes = add_comparisons(self, node, source.exponent, acc, output)
+        values = self.add("Mul", [codes, self.scale((tensor.exponent,))], f"{output}/values")
+        self.quantized(values, output, tensor, tensor.low, tensor.high)
 
     def _middle(self, node: Conv, acc: str, output: str, step: int) -> str:
         """Add the first of two roundings and the second bias."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.config import Config
-from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, WRITE_TO_DONE
+from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, WRITE_TO_DONE, threshold_cycles
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER, Agenda, Alarm
 from .listing import Fields
@@ -108,7 +108,7 @@ class Vector:
     def start(self, time: int, loops: Fields, requantize: Fields, work: Fields) -> None:
         """Take a job in a cycle."""
         issue = VectorIssue(self._config, loops, requantize, work)
-        first = time + VECTOR_START
+        first = time + VECTOR_START + threshold_cycles(requantize["threshold_bits"])
         self.active += issue.taken
         self._delay = WORD_DONE if issue.from_words else PIXEL_DONE
         last = NEVER if issue.reads else first + issue.count - 1

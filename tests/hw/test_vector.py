@@ -7,6 +7,7 @@ from amaranth.lib.wiring import connect
 from shiftloom.hw.activation_buffer import ActivationBuffer
 from shiftloom.hw.parameter_buffer import ParameterBuffer
 from shiftloom.hw.vector import Vector
+from shiftloom.isa import timing
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import VectorSource
 
@@ -85,6 +86,19 @@ def test_one_word_is_taken_each_cycle_and_residuals_between(simulate, residual):
     assert active == [Vector.latency + n + late[n] for n in range(30)]
     assert writes == [active[n] + residual + Vector.word_done_latency - 1 for n in emits]
     assert done == [active[-1] + residual + Vector.word_done_latency]
+
+
+@pytest.mark.parametrize("bits", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("source", VectorSource)
+def test_thresholds_are_fetched_first(simulate, source, bits):
+    loops = {"source": source, "columns": 3, "emit_period": 1}
+    loops |= {"kernel_rows": 1, "kernel_columns": 1}
+    active, writes, done = run(simulate, loops, {"threshold_bits": bits}, rows=1)
+    assert active == [Vector.latency + timing.threshold_cycles(bits) + n for n in range(3)]
+    words = source is VectorSource.ACTIVATION
+    latency = Vector.word_done_latency if words else Vector.pixel_done_latency
+    assert writes == [n + latency - 1 for n in active]
+    assert done == [active[-1] + latency]
 
 
 def test_words_wait_for_their_bank_only(simulate):

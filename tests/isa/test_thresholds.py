@@ -83,6 +83,16 @@ def test_vector_work_compares(config, bits):
     assert (codes == reached.sum(axis=2) - 3).all()
 
 
+def test_thresholds_never_reached_may_lie_above_the_largest_code():
+    bench = Bench(TINY)
+    bench._put(40, pack_thresholds(np.array([[-5], [0], [5], [9]], np.int32), 2, TINY)[0])
+    bench.machine.accumulators[0, 0] = [-5, -1, 5, 8] - bench.bias
+    loops = {"source": VectorSource.ACCUMULATOR, "columns": 1, "emit_period": 1}
+    work = {"rows": 1, "write_addr": 9, "threshold_addr": 40}
+    written = bench.run(loops, {"threshold_bits": 2, "out_low": 254}, work)
+    assert bench.machine.activation[written].tolist() == [[255, 254, 255, 254]]
+
+
 def test_what_the_machine_refuses():
     loops = {"source": VectorSource.ACCUMULATOR, "columns": 1, "emit_period": 1}
     work = {"rows": 1, "threshold_addr": 40}

@@ -1,10 +1,12 @@
 """Random quantized networks, small, with every operator that the machine runs."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 
 from shiftloom.isa.requantize import Requantize, Rounding
+from shiftloom.isa.thresholds import NEVER, Thresholds
 from shiftloom.quant.graph import (
     Add,
     AveragePool,
@@ -18,7 +20,7 @@ from shiftloom.quant.graph import (
     TensorType,
 )
 
-__all__ = ["Builder", "random_codes", "random_graph"]
+__all__ = ["Builder", "compared", "random_codes", "random_graph", "random_thresholds"]
 
 
 def random_codes(graph, seed, samples=1):
@@ -30,6 +32,32 @@ def random_codes(graph, seed, samples=1):
         shape = (samples, *tensor.shape)
         found[name] = generator.integers(tensor.low, tensor.high + 1, shape)
     return found
+
+
+def random_thresholds(node, tensor, seed, bits=None):
+    """Return random thresholds for a convolution, most of them where its sums are."""
+    generator = np.random.default_rng(seed)
+    bits = bits or int(generator.integers(1, 5))
+    count = int(generator.integers(1 << bits >> 1, 1 << bits))
+    rows = len(node.weight) if generator.random() < 0.8 else 1
+    spread = 74.0 * np.sqrt(np.square(node.weight, dtype=float).sum(axis=(1, 2, 3))).max()
+    values = np.rint(generator.normal(0, max(spread, 1.0), (rows, count)) + node.bias[:rows, None])
+    values[generator.random(values.shape) < 0.05] = NEVER
+    low = int(generator.integers(tensor.low, tensor.high - count + 1))
+    low = int(generator.choice([low, max(tensor.low, -8)]))
+    return Thresholds(values=np.sort(values, axis=1).astype(np.int32), low=low)
+
+
+def compared(graph, seed, share=0.3):
+    """Return a network in which some convolutions compare with thresholds instead of shifting."""
+    rng = random.Random(f"thresholds {seed}")
+    nodes = [
+        replace(node, thresholds=random_thresholds(node, graph.tensors[node.output], (seed, index)))
+        if isinstance(node, Conv) and rng.random() < share
+        else node
+        for index, node in enumerate(graph.nodes)
+    ]
+    return replace(graph, nodes=tuple(nodes))
 
 
 class Builder:
@@ -233,7 +261,10 @@ class Builder:
 
 
 def random_graph(seed, nodes=4):
-    """Return a random network of about ``nodes`` nodes; every tensor nobody reads is an output."""
+    """Return a random network of about ``nodes`` nodes; every tensor nobody reads is an output.
+
+    Every third convolution or so compares with thresholds.
+    """
     builder = Builder(seed)
     rng = builder.rng
     alive = [builder.input()]
@@ -260,4 +291,6 @@ def random_graph(seed, nodes=4):
             alive.append(made)
     read = {name for node in builder.nodes for name in node.inputs}
     outputs = [name for name in builder.tensors if name not in read and name not in builder.inputs]
-    return builder.graph(outputs) if outputs else random_graph(seed + 1_000_003, nodes)
+    if not outputs:
+        return random_graph(seed + 1_000_003, nodes)
+    return compared(builder.graph(outputs), seed)

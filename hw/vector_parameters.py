@@ -1,0 +1,99 @@
+"""VectorParameters: fetches what holds still during a VECTOR job, and then serves taps."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..isa.config import Config
+from ..isa.instructions import Engine
+from .interfaces import job_layout, private_read_signature
+from .threshold_unit import table_write_layout
+
+__all__ = ["VectorParameters"]
+
+
+class VectorParameters(wiring.Component):
+    """Fetch a job's parameter word and its threshold words, then pass on addresses of taps.
+
+    Thresholds of n bits are ``2**(n-1)`` words. All but one of them keep the job waiting: the port
+    is free for one word before the first tap.
+
+    Parameters
+    ----------
+    config : Config
+        Sizes; without thresholds in it no job waits.
+
+    Members
+    -------
+    job : In(job_layout(Engine.VECTOR))
+        Holds still from ``start`` on.
+    start : In(1)
+        A job begins.
+    begin : Out(1)
+        Its first word or pixel may be issued in the next cycle, its first tap asked for in two.
+    tap : In(range(config.parameter_words))
+        Address of a tap word; its data are in ``read.data`` one cycle later.
+    read : Out(private_read_signature(...))
+        Parameter buffer.
+    parameters : Out(8 * config.parameter_word_bytes)
+        The parameter word, from the third cycle after ``start`` on.
+    thresholds : Out(table_write_layout(config))
+        Threshold words.
+    """
+
+    #: Cycles from ``start`` to ``begin`` without thresholds.
+    latency = 0
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        bits = 8 * config.parameter_word_bytes
+        super().__init__(
+            {
+                "job": In(job_layout(Engine.VECTOR)),
+                "start": In(1),
+                "begin": Out(1),
+                "tap": In(range(config.parameter_words)),
+                "read": Out(private_read_signature(config.parameter_words, bits)),
+                "parameters": Out(bits),
+                "thresholds": Out(table_write_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        work = self.job.work
+        fetched, loads = Signal(), Signal()
+        threshold_addr = Signal.like(self.read.addr, reset_less=True)
+        m.d.comb += [
+            self.begin.eq(self.start),
+            self.read.addr.eq(Mux(loads, threshold_addr, self.tap)),
+        ]
+        with m.If(self.start):
+            m.d.comb += self.read.addr.eq(work.parameter_addr)
+        m.d.sync += fetched.eq(self.start)
+        parameters = Signal.like(self.parameters, reset_less=True)
+        with m.If(fetched):
+            m.d.sync += parameters.eq(self.read.data)
+        m.d.comb += self.parameters.eq(parameters)
+        if self.config.threshold_bits:
+            self._load(m, loads, threshold_addr)
+        return m
+
+    def _load(self, m, loads, addr):
+        """Read threshold words one after the other."""
+        bits, word = self.job.requantize.threshold_bits, Signal.like(self.thresholds.word)
+        last = Cat(bits > n for n in range(1, 1 + len(word)))  # 2**(bits - 1) - 1
+        m.d.sync += [
+            self.thresholds.valid.eq(loads),
+            self.thresholds.word.eq(word),
+            addr.eq(Mux(self.start, self.job.work.threshold_addr, addr + 1)),
+            word.eq(Mux(self.start, 0, word + 1)),
+        ]
+        m.d.comb += self.thresholds.pairs.as_value().eq(self.read.data)
+        with m.If(self.start):
+            m.d.sync += loads.eq(bits != 0)
+        with m.Elif(word == last):
+            m.d.sync += loads.eq(0)
+        with m.If(last != 0):
+            m.d.comb += self.begin.eq(loads & (word + 1 == last))
+        return m

@@ -1,0 +1,89 @@
+"""ThresholdUnit against the count of thresholds that a sum reaches."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shiftloom.hw.threshold_unit import ThresholdUnit
+from shiftloom.isa.config import load_config
+from shiftloom.isa.thresholds import NEVER, Thresholds, apply_thresholds
+
+TINY = load_config("tiny")
+LANES = TINY.columns
+INT32 = np.iinfo(np.int32)
+
+#: Stages of the hardware, and bits of the codes.
+SIZES = pytest.mark.parametrize(
+    ("stages", "bits"), [(s, b) for s in range(1, 5) for b in range(1, s + 1)]
+)
+
+
+async def load(ctx, dut, values, unused):
+    """Write all threshold words of ``(lanes, count)`` values, one each cycle."""
+    padded = np.concatenate([values, np.full((LANES, 1), unused)], axis=1)
+    ctx.set(dut.write.valid, 1)
+    for word in range(padded.shape[1] // 2):
+        pairs = padded[:, 2 * word : 2 * word + 2].tolist()
+        ctx.set(dut.write.word, word)
+        ctx.set(dut.write.pairs, [{"even": even, "odd": odd} for even, odd in pairs])
+        await ctx.tick()
+    ctx.set(dut.write.valid, 0)
+
+
+def run(simulate, stages, bits, banks, low=0):
+    """Return the codes that a unit makes of sums, for one bank and its sums after the other."""
+    dut, codes = ThresholdUnit(replace(TINY, threshold_bits=stages)), []
+
+    async def bench(ctx):
+        ctx.set(dut.settings, {"threshold_bits": bits, "out_low": low})
+        for values, sums, unused in banks:
+            await load(ctx, dut, values, unused)
+            for cycle in range(len(sums) + dut.latency + 1):
+                ctx.set(dut.sums, (sums[cycle] if cycle < len(sums) else sums[0] * 0).tolist())
+                _, _, out = await ctx.tick().sample(dut.codes)
+                if dut.latency <= cycle < len(sums) + dut.latency:
+                    codes.append(list(out))
+
+    simulate(dut, bench)
+    return np.array(codes)
+
+
+def around(values):
+    """Return sums that meet each threshold of each lane, and what lies one beside."""
+    sums = np.concatenate([values + step for step in (-1, 0, 1)], axis=1).T
+    ends = np.repeat([[INT32.min], [-1], [0], [INT32.max - 1]], LANES, axis=1)
+    return np.clip(np.concatenate([sums, ends]), INT32.min, INT32.max)
+
+
+def expected(values, sums, low=0):
+    bank = Thresholds(values=values.astype(np.int32), low=low)
+    return apply_thresholds(sums, bank) & 0xFF
+
+
+@SIZES
+def test_each_threshold_counts_from_its_value_on(simulate, stages, bits):
+    rng, count = np.random.default_rng(stages), (1 << bits) - 1
+    shifts = rng.integers(0, 31, (LANES, count))
+    values = np.sort(rng.integers(INT32.min, INT32.max, (LANES, count)) >> shifts, axis=1)
+    sums = around(values)
+    got = run(simulate, stages, bits, [(values, sums, INT32.min)], low=-7)
+    assert np.array_equal(got, expected(values, sums, -7))
+
+
+@SIZES
+def test_nothing_is_left_of_the_bank_before(simulate, stages, bits):
+    count = (1 << bits) - 1
+    first = np.arange(LANES * count).reshape(LANES, count) - 5
+    second = 1000 - first[::-1, ::-1]
+    banks = [(first, around(first), -99), (second, around(second), -99)]
+    got = run(simulate, stages, bits, banks)
+    assert np.array_equal(got, np.concatenate([expected(v, s) for v, s, _ in banks]))
+
+
+def test_thresholds_may_repeat_and_be_out_of_reach(simulate):
+    values = np.array([[3, 3, 3], [-9, NEVER, NEVER], [INT32.min, INT32.min, 0], [NEVER] * 3])
+    sums = around(values)[:-3]
+    sums = sums[(sums < NEVER).all(axis=1)]
+    got = run(simulate, 4, 2, [(values, sums, 0)], low=200)
+    assert np.array_equal(got, expected(values, sums, 200))

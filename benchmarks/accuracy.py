@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from shiftloom.quant.float_graph import FloatGraph
 from shiftloom.quant.float_run import run_float
 from shiftloom.quant.importer import import_onnx
 from shiftloom.quant.quantize import quantize_model
+from shiftloom.quant.recipe import recipe_for
 from shiftloom.quant.transforms import prepare
 
 from .accuracy_page import page
@@ -35,6 +37,9 @@ _DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 #: Images that are scored.
 TESTS = 2000
+
+#: Images that are scored before training.
+FEWER = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +92,12 @@ class Result:
 
 ROWS = (
     Row(method="static", weight_bits=8, activation_bits=8, limit=0.3),
-    Row(method="tqt", weight_bits=8, activation_bits=8, limit=0.3, images=3200),
+    Row(method="tqt", weight_bits=8, activation_bits=8, limit=0.3, images=1600),
     Row(method="tqt", weight_bits=4, activation_bits=8, limit=1.0, images=3200),
     Row(method="lglsq", weight_bits=4, activation_bits=4, limit=1.0, images=3200),
     Row(method="qil", weight_bits=4, activation_bits=4, limit=1.0, images=1600),
     Row(method="lglsq", weight_bits=3, activation_bits=3, limit=2.0, images=6400),
-    Row(method="lsbq", weight_bits=1, activation_bits=2, limit=8.0, images=12800),
+    Row(method="lsbq", weight_bits=1, activation_bits=2, limit=8.0, images=9600),
 )
 
 
@@ -104,24 +109,35 @@ def measure(row: Row, threads: int = 1, checkpoint: Path | None = None) -> Resul
     MissingDataError
         SHIFTLOOM_DATA does not hold the network or the images.
     """
-    graph = prepare(import_onnx(data_file("models", "resnet20_cifar10", "resnet20.onnx")))
+    graph = _graph()
     (source,), (target,) = graph.inputs, graph.outputs
     tests, labels = normalized(cifar_images("test", TESTS)), cifar_labels("test", TESTS)
-    parts = np.array_split(tests, 20)
-    floats = np.concatenate([run_float(graph, {source: part})[target] for part in parts])
-    fixed = {"name": row.name, "accurate_float": _accuracy(floats, labels), "limit": row.limit}
+    fixed = {"name": row.name, "accurate_float": _float_accuracy(graph), "limit": row.limit}
     bits = {"weight_bits": row.weight_bits, "activation_bits": row.activation_bits}
     if row.method == "static":
         made = quantize_model(graph, normalized(cifar_images("train", 50)), **bits)
         found = _accuracy(golden.predict(made, {source: tests})[target], labels)
         times = {"images": 0, "epochs": 0, "before": found, "after": found, "seconds": 0.0}
     else:
-        times = _trained(row, graph, tests, labels, threads, checkpoint)
+        times = _trained(row, graph, (tests, labels), threads, checkpoint)
     return Result(method=row.method, **bits, **fixed, **times)
 
 
+@cache
+def _float_accuracy(graph: FloatGraph) -> float:
+    (source,), (target,) = graph.inputs, graph.outputs
+    parts = np.array_split(normalized(cifar_images("test", TESTS)), 20)
+    floats = np.concatenate([run_float(graph, {source: part})[target] for part in parts])
+    return _accuracy(floats, cifar_labels("test", TESTS))
+
+
+@cache
+def _graph() -> FloatGraph:
+    return prepare(import_onnx(data_file("models", "resnet20_cifar10", "resnet20.onnx")))
+
+
 def _trained(
-    row: Row, graph: FloatGraph, tests: Array, labels: Array, threads: int, checkpoint: Path | None
+    row: Row, graph: FloatGraph, scored: tuple[Array, Array], threads: int, folder: Path | None
 ) -> dict[str, Any]:
     import torch
 
@@ -129,22 +145,21 @@ def _trained(
     from shiftloom.quant.train.fitting import fit
     from shiftloom.quant.train.network import Network
     from shiftloom.quant.train.precision import Precision
-    from shiftloom.quant.train.recipe import recipe_for
 
     torch.manual_seed(0)
     torch.set_num_threads(threads)
-    (source,), (target,) = graph.inputs, graph.outputs
+    (source,), (target,), (tests, labels) = graph.inputs, graph.outputs, scored
     images = normalized(cifar_images("train", row.images))
     precision = Precision(
         method=row.method, weight_bits=row.weight_bits, activation_bits=row.activation_bits
     )
     network = Network(graph, {source: images[:50]}, precision)
 
-    def integers() -> float:
-        found = golden.predict(export_network(network), {source: tests})
-        return _accuracy(found[target], labels)
+    def integers(count: int) -> float:
+        found = golden.predict(export_network(network), {source: tests[:count]})
+        return _accuracy(found[target], labels[:count])
 
-    before, start = integers(), time.process_time()
+    before, start = integers(FEWER), time.process_time()
     recipe = recipe_for(row.method, **{"epochs": 1, **row.changes})
     fit(
         network,
@@ -152,13 +167,13 @@ def _trained(
         cifar_labels("train", row.images),
         recipe,
         progress=_progress(row.name),
-        checkpoint=checkpoint / row.name if checkpoint else None,
+        checkpoint=folder / row.name if folder else None,
         resume=True,
     )
     seconds = time.process_time() - start
     epochs = recipe.epochs * (1 + len(recipe.stages))
     counts = {"images": row.images, "epochs": epochs, "seconds": seconds}
-    return {"before": before, "after": integers(), **counts}
+    return {"before": before, "after": integers(TESTS), **counts}
 
 
 def _progress(name: str) -> Any:

@@ -14,11 +14,11 @@ noise is about half a point. Weights of the first and the last layer, the residu
 the last layer reads have 8 bits; the other bits are those of the row. What is deployed is shifts
 and comparators alone.
 
-`before` is the network calibrated on 50 images, `after` the same after training on so many images
-(no augmentation, batches of 64, cosine schedule, half of the loss from the float network's
-outputs), with CPU seconds of one thread. These schedules take minutes; the papers' take days.
+`before` is the network calibrated on 50 images (500 images scored), `after` the same after training
+on so many images (no augmentation, batches of 64, cosine schedule, half of the loss from the float
+network's outputs), with CPU seconds of one thread. Such schedules take minutes; the papers', days.
 
-| method | weights | activations | before | after | below float | asked | images x epochs | seconds |
+| method | weights | maps | before | after | below float | asked | images x epochs | seconds |
 |---|---|---|---|---|---|---|---|---|
 """
 

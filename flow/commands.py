@@ -1,7 +1,8 @@
 """All commands: each parses its options, calls a verb and shows what came of it."""
 
 from .asking_commands import check, doctor, info, simulate, verify
-from .making_commands import compile, demo, generate, quantize
+from .making_commands import compile, demo, generate
+from .quantize_command import quantize
 
 __all__ = ["COMMANDS"]
 

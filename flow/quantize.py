@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +14,7 @@ from ..quant.graph import QuantGraph
 from ..quant.importer import import_onnx
 from ..quant.layer_report import LayerReport, static_reports
 from ..quant.quantize import calibration_samples, quantize_model
+from ..quant.recipe import LglsqParts, Recipe
 from ..quant.transforms import prepare
 from .bits import parse_bits
 from .errors import FlowError
@@ -21,10 +22,6 @@ from .progress import Progress, silent
 from .quantize_report import write_report
 from .samples import read_samples
 from .torch_models import is_module, module_to_onnx
-
-if TYPE_CHECKING:
-    from ..quant.train.methods import LglsqParts
-    from ..quant.train.recipe import Recipe
 
 __all__ = ["METHODS", "quantize"]
 
@@ -50,8 +47,8 @@ def quantize(
     epochs: int = 1,
     batch: int = 64,
     seed: int = 0,
-    recipe: "Recipe | None" = None,
-    parts: "LglsqParts | None" = None,
+    recipe: Recipe | None = None,
+    parts: LglsqParts | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     report: str | Path | None = None,
@@ -110,8 +107,6 @@ def quantize(
     tell = progress or silent
     if bits is not None:
         weight_bits, activation_bits = parse_bits(bits) if isinstance(bits, str) else bits
-    widths = {"weight_bits": weight_bits, "activation_bits": activation_bits}
-    forms = {"two_stage": two_stage, "per_channel": per_channel}
     if method not in METHODS:
         raise FlowError(f"--method must be one of {', '.join(METHODS)}, not {method}")
     if resume and checkpoint is None:
@@ -129,8 +124,10 @@ def quantize(
         made = quantize_model(
             graph,
             samples,
-            **widths,
-            **forms,
+            weight_bits=weight_bits,
+            activation_bits=activation_bits,
+            two_stage=two_stage,
+            per_channel=per_channel,
             progress=lambda done, total, name: tell(f"quantizing {name}", done, total),
         )
         layers = static_reports(graph, made, samples, weight_bits) if report else []
@@ -145,7 +142,12 @@ def quantize(
             _calibration(graph, some),
             data,
             method=method,
-            options=widths | forms,
+            options={
+                "weight_bits": weight_bits,
+                "activation_bits": activation_bits,
+                "two_stage": two_stage,
+                "per_channel": per_channel,
+            },
             epochs=epochs,
             batch=batch,
             seed=seed,
@@ -188,7 +190,9 @@ def _training_data(
         given = {graph.inputs[0]: given}
     missing = [name for name in names if name not in given]
     if missing:
-        raise FlowError(f"the training data have no array {missing[0]}; they hold {', '.join(given)}")
+        raise FlowError(
+            f"the training data have no array {missing[0]}; they hold {', '.join(given)}"
+        )
     if isinstance(labels, str | Path):
         labels = read_samples(labels, ["labels"])["labels"]
     found = given["labels"] if labels is None else labels

@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from ..quant.float_graph import FloatGraph
 from ..quant.graph import QuantGraph
 from ..quant.layer_report import LayerReport
+from ..quant.recipe import LglsqParts, Recipe, recipe_for
 from .errors import FlowError
 from .progress import Progress
-
-if TYPE_CHECKING:
-    from ..quant.train.methods import LglsqParts
-    from ..quant.train.recipe import Recipe
 
 __all__ = ["train_model"]
 
@@ -32,8 +29,8 @@ def train_model(
     epochs: int,
     batch: int,
     seed: int,
-    recipe: "Recipe | None",
-    parts: "LglsqParts | None",
+    recipe: Recipe | None,
+    parts: LglsqParts | None,
     checkpoint: Path | None,
     resume: bool,
     tell: Progress,
@@ -48,7 +45,6 @@ def train_model(
     try:
         from ..quant.train.checkpoint import CheckpointError
         from ..quant.train.precision import Precision
-        from ..quant.train.recipe import recipe_for
         from ..quant.train.train import train_graph
     except ModuleNotFoundError as error:
         if error.name != "torch":

@@ -84,7 +84,9 @@ def load_checkpoint(folder: Path, training: "Training") -> bool:
         return False
     state = _state(folder)
     _same(folder, state, _identity(training.network))
-    wanted = json.loads(json.dumps({"recipe": asdict(training.recipe), "samples": training.samples}))
+    wanted = json.loads(
+        json.dumps({"recipe": asdict(training.recipe), "samples": training.samples})
+    )
     _same(folder, state, wanted)
     tensors = _read(folder, state)
     training.network.load_state_dict(_part(tensors, "network."))

@@ -79,9 +79,7 @@ def code_format(twin: Deployed) -> Format:
     return Format(bits=bits, signed=signed, exponents=(0,), low=low, high=high)
 
 
-def recoding(
-    name: str, channels: int, step: int, twin: Deployed
-) -> tuple[fg.Conv, Comparators]:
+def recoding(name: str, channels: int, step: int, twin: Deployed) -> tuple[fg.Conv, Comparators]:
     """Return a layer that makes low-bit codes of a feature map that others read with 8 bits.
 
     It is a depthwise convolution with weights of one, and one comparator bank for all channels.

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..recipe import Recipe
 from .checkpoint import load_checkpoint, save_checkpoint
 from .freezing import ThresholdFreezer
 from .network import Network
 from .qil import QilQuantizer
-from .recipe import Recipe
 from .teacher import Teacher
 
 __all__ = ["Recipe", "Training", "fit"]
@@ -32,6 +32,7 @@ def fit(
     labels: Array,
     recipe: Recipe,
     progress: Progress | None = None,
+    *,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> list[float]:

@@ -116,6 +116,4 @@ class LsbqActivationCodes(nn.Module):
         """Return the NumPy twin, for values themselves."""
         grid = self.grid()
         octave = round(float(torch.log2(self.spread)))
-        return GridLsbq(
-            factors=grid.factors, exponent=grid.exponent + octave, centred=grid.centred
-        )
+        return GridLsbq(factors=grid.factors, exponent=grid.exponent + octave, centred=grid.centred)

@@ -6,20 +6,20 @@ with power-of-two scales, trained as TQT's thresholds.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..quantizers.comparators import Boundary
+from ..recipe import LglsqParts
 from .coded import Coded
 from .lglsq import LglsqQuantizer
 from .lsbq_codes import LsbqActivationCodes, LsbqWeightCodes
 from .precision import Precision
 from .qil import QilQuantizer
 
-__all__ = ["Deployed", "LglsqParts", "Quantizer", "activation_quantizer", "weight_quantizer"]
+__all__ = ["Deployed", "Quantizer", "activation_quantizer", "weight_quantizer"]
 
 
 class Deployed(Protocol):
@@ -48,25 +48,6 @@ class Quantizer(Protocol):
 
     def deployed(self) -> Deployed:
         """Return the NumPy twin."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LglsqParts:
-    """LG-LSQ's parts, as far as they are known; see :mod:`.lglsq`.
-
-    Parameters
-    ----------
-    step_gradient : str
-        ``"probe"``, ``"relative"`` or ``"lsq"``.
-    sharpness : float, optional
-        Of the arctangent round's slope; straight through if absent.
-    delta : float
-        Weight of the discretization error in gradients.
-    """
-
-    step_gradient: str = "relative"
-    sharpness: float | None = 2.0
-    delta: float = 0.0
 
 
 class _Lglsq(LglsqQuantizer):

@@ -12,12 +12,13 @@ from ...isa.requantize import Rounding
 from .. import float_graph as fg
 from ..float_graph import FloatGraph, FloatNode
 from ..layout import encode_layout
+from ..recipe import LglsqParts
 from .calibration import calibrate
 from .coded import Coded
 from .gradients import straight_through
 from .layers import ConvLayer, run_plain
 from .low_conv import LowConv
-from .methods import LglsqParts, activation_quantizer, weight_quantizer
+from .methods import activation_quantizer, weight_quantizer
 from .precision import Precision, make_plan
 from .tqt import TqtQuantizer
 

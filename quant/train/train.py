@@ -13,12 +13,11 @@ from ..errors import ModelError
 from ..float_graph import FloatGraph
 from ..graph import QuantGraph
 from ..layer_report import LayerReport
+from ..recipe import LglsqParts, Recipe
 from .export import export_network
 from .fitting import fit
-from .methods import LglsqParts
 from .network import Network
 from .precision import Precision
-from .recipe import Recipe
 from .report import layer_reports
 
 __all__ = ["Trained", "train_graph"]
@@ -94,7 +93,15 @@ def train_graph(
     if data is not None:
         inputs, labels = data
         _check_labels(network, labels, next(iter(inputs.values())))
-        losses = fit(network, inputs, labels, recipe or Recipe(), progress, checkpoint, resume)
+        losses = fit(
+            network,
+            inputs,
+            labels,
+            recipe or Recipe(),
+            progress,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
     network.eval()
     return Trained(
         graph=export_network(network), layers=layer_reports(network, some), losses=losses

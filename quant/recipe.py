@@ -1,12 +1,31 @@
-"""How to train a network of one of the methods."""
+"""How to train a network of one of the methods; needs no PyTorch."""
 
 from dataclasses import dataclass
 from math import cos, pi
 
-__all__ = ["Recipe", "recipe_for"]
+__all__ = ["LglsqParts", "Recipe", "recipe_for"]
 
 #: Graffitist's schedules count steps of batches of so many images.
 REFERENCE_BATCH = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class LglsqParts:
+    """LG-LSQ's parts, as far as they are known; see :mod:`.train.lglsq`.
+
+    Parameters
+    ----------
+    step_gradient : str
+        ``"probe"``, ``"relative"`` or ``"lsq"``.
+    sharpness : float, optional
+        Of the arctangent round's slope; straight through if absent.
+    delta : float
+        Weight of the discretization error in gradients.
+    """
+
+    step_gradient: str = "relative"
+    sharpness: float | None = 2.0
+    delta: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from shiftloom.quant.errors import ModelError
 from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_compiler import BuildError
 
-from .networks import MissingDataError
+from .subjects import MissingDataError
 
 __all__ = ["ERROR", "BenchmarkError", "changed_environment", "run"]
 

@@ -11,7 +11,7 @@ from shiftloom.isa.instructions import Instruction, Opcode
 from shiftloom.isa.program import Layer, Program
 
 from .command import BenchmarkError
-from .networks import Array
+from .subjects import Array
 
 __all__ = ["LayerCount", "NetworkCount", "count_network", "count_run"]
 

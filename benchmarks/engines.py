@@ -24,8 +24,8 @@ from .command import changed_environment, run
 from .engines_report import Measured, data_of, goals_of, tables_of
 from .goals import all_met
 from .images import golden_time, rtl_time
-from .networks import MissingDataError, convolution, trained
 from .rates import Case, make_case, rtl_rate
+from .subjects import MissingDataError, convolution, trained
 
 __all__ = ["engines", "main"]
 

@@ -18,7 +18,7 @@ from shiftloom.quant.graph import Conv, Node, QuantGraph
 from shiftloom.sim.rtl_engine import Engine
 
 from .command import BenchmarkError, changed_environment
-from .networks import Subject
+from .subjects import Subject
 
 __all__ = ["GoldenTime", "RtlTime", "golden_time", "narrowed", "rtl_time"]
 

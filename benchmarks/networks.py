@@ -1,145 +1,170 @@
-"""Networks to measure, quantized, each with inputs in its own layout."""
+"""Whole networks by the cycle model: utilization, traffic and bounds, beside what others reach.
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+``python -m benchmarks.networks``
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Annotated, Literal, get_args
 
-from shiftloom.isa.requantize import Requantize
-from shiftloom.quant.graph import Conv, EdgeLayout, QuantGraph, TensorType
-from shiftloom.quant.quantize import quantize_model
+from cyclopts import Parameter
+from rich.console import RenderableType
+from rich.table import Table
 
-__all__ = [
-    "NETWORKS",
-    "MissingDataError",
-    "Subject",
-    "cifar_images",
-    "cifar_labels",
-    "convolution",
-    "data_file",
-    "normalized",
-    "trained",
+from shiftloom.flow.compile import compile
+from shiftloom.flow.console import Shown
+from shiftloom.flow.options import DEFAULT
+from shiftloom.flow.progress import Progress
+from shiftloom.flow.tables import plain_table
+
+from .command import run
+from .goals import Goal, all_met, goals_data, goals_table
+from .model_count import ModelCount, count_program
+from .shapes import network
+
+__all__ = ["goals_of", "main", "networks"]
+
+Name = Literal[
+    "resnet18",
+    "resnet50",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "squeezenet",
+    "vgg19",
+    "vgg19_convolutions",
+    "resnet8",
+    "ds_cnn",
+    "mobilenet_v1_025_96",
 ]
+ALL: tuple[Name, ...] = get_args(Name)
 
-Array = NDArray[Any]
+#: Configurations other than ``base``.
+_CONFIG = {"mobilenet_v1_025_96": "small"}
 
-#: Trained networks below SHIFTLOOM_DATA.
-NETWORKS = ("resnet8", "dscnn", "resnet20")
+#: Least array utilization, and most cycles.
+_UTILIZATION = {
+    "resnet18": 0.94,
+    "resnet50": 0.94,
+    "mobilenet_v1": 0.88,
+    "mobilenet_v2": 0.75,
+    "vgg19_convolutions": 0.95,
+    "resnet8": 0.80,
+    "ds_cnn": 0.45,
+}
+_CYCLES = {"mobilenet_v1_025_96": 135_000}
 
-#: Images that set the scales of activations.
-CALIBRATION = 50
+#: Published by others, or derived from what they publish: machine, network, share, source.
+PEERS = (
+    ("Gemmini 16x16", "ResNet-50", "40 %, later 51 %", "ucb-bar/gemmini pull requests 69 and 90"),
+    ("NVDLA, 32 to 2048 MACs", "ResNet-50", "43 to 74 %", "nvdla.org primer, estimates"),
+    ("DPU 3 x B4096", "ResNet-50", "38 %", "PG338 v1.2, 175 images/s at 287 MHz"),
+    ("DPU 3 x B4096", "SqueezeNet to YOLO-v3", "21 to 65 %", "the same table"),
+    ("Tensil 32x32", "ResNet-20", "8 to 17.6 %", "k155la3.blog, 294 images/s at 100 MHz"),
+    ("fpgaConvNet", "ResNet-8", "86.5 % of DSPs", "MLPerf Tiny v1.1, ZC706"),
+    ("fpgaConvNet", "DS-CNN", "30.5 % of DSPs", "MLPerf Tiny v1.1, ZedBoard"),
+    ("fpgaConvNet", "MobileNetV1-0.25", "9.2 % of DSPs", "MLPerf Tiny v1.1, ZC706"),
+)
 
-_ROOT = Path(__file__).resolve().parents[1]
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
+def networks(
+    *,
+    names: Annotated[Sequence[Name], Parameter(consume_multiple=True, negative=())] = ALL,
+    shown: Shown = DEFAULT,
+) -> int:
+    """Measure whole networks on the cycle model, with seeded random weights.
 
-class MissingDataError(LookupError):
-    """Data that is not there; the message says where it is looked for."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Subject:
-    """What is measured.
+    On `base`, except MobileNetV1-0.25 at 96x96, on `small`; a memory with 32 cycles of latency and
+    one beat per cycle. The exit status is 0 if all goals are met that were measured, 1 if not.
 
     Parameters
     ----------
-    graph : QuantGraph
-        The quantized network.
-    inputs : array
-        Samples in the network's own layout, batch first.
+    names
+        What to measure.
     """
-
-    graph: QuantGraph
-    inputs: Array
-
-
-def trained(name: str, samples: int = 1) -> Subject:
-    """Return one of ``NETWORKS``; there are 2,000 samples of images and 12 of keywords.
-
-    Raises
-    ------
-    MissingDataError
-        SHIFTLOOM_DATA does not hold it.
-    """
-    if name == "dscnn":
-        with np.load(data_file("models", "mlperf_tiny", "kws_samples.npz")) as data:
-            calibration = inputs = data["features"].astype(np.float32)
-        model = data_file("models", "mlperf_tiny", "dscnn_kws.onnx")
-    elif name == "resnet8":
-        model = data_file("models", "mlperf_tiny", "resnet8.onnx")
-        calibration, inputs = cifar_images("train", CALIBRATION), cifar_images("test", samples)
-    else:
-        model = data_file("models", "resnet20_cifar10", "resnet20.onnx")
-        calibration = normalized(cifar_images("train", CALIBRATION))
-        inputs = normalized(cifar_images("test", samples))
-    graph = quantize_model(model, calibration)
-    return Subject(graph=graph, inputs=inputs[:samples])
+    with shown.progress() as progress:
+        counts = list(_counts(names, progress))
+    goals = goals_of(counts)
+    data = {
+        "networks": [asdict(count) | {"bound": count.bound} for count in counts],
+        "goals": goals_data(goals),
+        "peers": [list(peer) for peer in PEERS],
+    }
+    shown.show(data, *_tables(counts, goals))
+    return 0 if all_met(goals) else 1
 
 
-def data_file(*parts: str) -> Path:
-    """Return a file of the data."""
-    folder = os.environ.get("SHIFTLOOM_DATA", _ROOT / ".." / "shared" / "data")
-    path = Path(folder).joinpath(*parts)
-    if not path.exists():
-        raise MissingDataError(
-            f"needs {'/'.join(parts)} below the folder that SHIFTLOOM_DATA names"
+def _counts(names: Sequence[Name], progress: Progress) -> Iterator[ModelCount]:
+    for index, name in enumerate(names):
+        progress(f"measuring {name}", index, len(names))
+        graph, started = network(name), time.process_time()
+        program = compile(graph, _CONFIG.get(name, "base"))
+        yield count_program(name, program, time.process_time() - started)
+
+
+def goals_of(counts: Sequence[ModelCount]) -> list[Goal]:
+    """Return the goals of the networks that were measured."""
+    found = []
+    for count in counts:
+        if (limit := _UTILIZATION.get(count.name)) is not None:
+            what, measured = f"array utilization, {count.name}", count.array_utilization
+            found.append(Goal(what=what, limit=limit, least=True, unit="%", measured=measured))
+        if (most := _CYCLES.get(count.name)) is not None:
+            what = f"cycles, {count.name} on {count.config}"
+            found.append(Goal(what=what, limit=most, least=False, measured=count.cycles))
+    return found
+
+
+def _tables(counts: Sequence[ModelCount], goals: Sequence[Goal]) -> Iterator[RenderableType]:
+    yield _work(counts)
+    yield _traffic(counts)
+    yield goals_table(goals)
+    peers = plain_table("machine", "network", "share", "source", title="\nWhat others publish")
+    for peer in PEERS:
+        peers.add_row(*peer)
+    yield peers
+
+
+def _work(counts: Sequence[ModelCount]) -> Table:
+    right = ("MACs", "cycles", "array", "multipliers", "bound by array", "by bus", "bound/cycles")
+    table = plain_table("network", *right, right=right, title="\nWhole networks, start to done")
+    for count in counts:
+        table.add_row(
+            count.name,
+            *(f"{number:,}" for number in (count.macs, count.cycles)),
+            *(f"{share:.1%}" for share in (count.array_utilization, count.multiplier_utilization)),
+            *(f"{number:,}" for number in (count.compute_bound, count.bytes_bound)),
+            f"{count.bound / count.cycles:.1%}",
         )
-    return path
-
-
-def cifar_images(part: str, count: int) -> Array:
-    """Return CIFAR-10 images ``(count, 32, 32, 3)``, values 0 to 255."""
-    with np.load(data_file("cifar10", f"{part}.npz")) as data:
-        return np.asarray(data["images"][:count], np.float32)
-
-
-def cifar_labels(part: str, count: int) -> Array:
-    """Return what the images of :func:`cifar_images` show."""
-    with np.load(data_file("cifar10", f"{part}.npz")) as data:
-        return np.asarray(data["labels"][:count])
-
-
-def normalized(pixels: Array) -> Array:
-    """Return images as ResNet-20 takes them."""
-    return np.asarray(((pixels / 255 - _MEAN) / _DEVIATION).transpose(0, 3, 1, 2), np.float32)
-
-
-def convolution(channels: int, size: int, seed: int = 0) -> Subject:
-    """Return a 3x3 convolution, padded by 1, with random weights and one random sample.
-
-    Parameters
-    ----------
-    channels : int
-        On both sides.
-    size : int
-        Rows and columns of the feature maps.
-    seed : int
-        Of everything random.
-    """
-    rng = np.random.default_rng(seed)
-    tensors = {name: TensorType(shape=(channels, size, size)) for name in ("x", "y")}
-    node = Conv(
-        name=f"conv3x3_{channels}",
-        inputs=("x",),
-        output="y",
-        weight=rng.integers(-128, 127, (channels, channels, 3, 3), np.int8, endpoint=True),
-        weight_exponent=(0,),
-        bias=rng.integers(-(1 << 12), 1 << 12, channels, np.int32),
-        mid_bias=np.zeros(channels, np.int16),
-        requantize=Requantize(shift=(8 + channels.bit_length() // 2,)),
-        padding=(1, 1, 1, 1),
+    table.caption_justify = "left"
+    table.caption = (
+        "array: all MACs / (rows x columns x cycles)\n"
+        "multipliers: all MACs / (columns x (rows + vector_taps) x cycles)\n"
+        "bound by bus: weights, inputs and outputs once"
     )
-    graph = QuantGraph(
-        name=node.name,
-        inputs=("x",),
-        outputs=("y",),
-        tensors=tensors,
-        nodes=(node,),
-        edges={name: EdgeLayout(shape=(1, *tensor.shape)) for name, tensor in tensors.items()},
-    )
-    codes = rng.integers(-128, 127, (1, channels, size, size), endpoint=True)
-    return Subject(graph=graph, inputs=codes)
+    return table
+
+
+def _traffic(counts: Sequence[ModelCount]) -> Table:
+    shares = ("array busy", "vector busy", "instr./weights", "compile s", "model s")
+    right = ("bytes moved", "at least", *shares)
+    table = plain_table("network", *right, right=right, title="\nTraffic and time")
+    for count in counts:
+        table.add_row(
+            count.name,
+            *(f"{number:,}" for number in (count.moved_bytes, count.least_bytes)),
+            *(f"{n / count.cycles:.1%}" for n in (count.mac_cycles, count.vector_cycles)),
+            f"{count.instruction_bytes / count.weight_bytes:.2%}",
+            *(f"{seconds:.1f}" for seconds in (count.compile_seconds, count.model_seconds)),
+        )
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark, and return its exit status."""
+    return run(networks, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

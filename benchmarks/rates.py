@@ -19,7 +19,7 @@ from shiftloom.sim.memory import Regions, make_regions, read_tensor, write_tenso
 from shiftloom.sim.rtl_engine import Engine
 
 from .command import BenchmarkError
-from .networks import Subject
+from .subjects import Subject
 
 __all__ = ["Case", "Rate", "make_case", "rtl_rate"]
 

@@ -24,7 +24,7 @@ from shiftloom.isa.config import Config, load_config
 from .command import run
 from .count import NetworkCount, count_network
 from .goals import Goal, all_met, goals_data, goals_table
-from .networks import MissingDataError, convolution, trained
+from .subjects import MissingDataError, convolution, trained
 
 __all__ = ["goals_of", "layers_of", "main", "totals_of", "utilization"]
 

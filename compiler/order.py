@@ -10,9 +10,10 @@ from ..isa.config import Config
 from ..isa.instructions import Engine
 from ..isa.timing import threshold_cycles
 from .constants import OpConstants
+from .credits import Credits
 from .ops import ArrayOp, Op, View
 from .storage import Storage
-from .tiling import Tile, Tiling, blocks_of
+from .tiling import Tile, Tiling, blocks_of, map_blocks
 from .windows import Walk, walk_cycles
 
 __all__ = ["Job", "Plan", "schedule"]
@@ -76,18 +77,20 @@ class _Scheduler:
         self.halves = [0, 0]
         self.count = 0
         self.drains: deque[tuple[int, Tile, int]] = deque()
-        self.ready: dict[str, np.ndarray] = {}  # per map, block and row
+        self.ready: dict[tuple[str, int], np.ndarray] = {}  # per map and chunk: blocks and rows
         self.jobs: list[Job] = []
-        for plan in plans:
-            self._map(plan.op.out)[...] = np.inf
+        self.made = {plan.op.out.map.name for plan in plans}
         self.needs = [_block_ranges(plan, storage) for plan in plans]
+        self.credits = Credits([plan.op for plan in plans], storage)
 
-    def _map(self, view: View) -> np.ndarray:
+    def _map(self, view: View, chunk: int) -> np.ndarray:
+        """Return when rows of a map are there; of a stream, rows of one chunk."""
         storage = view.map
-        if storage.name not in self.ready:
-            blocks = 1 if storage.folded else -(-storage.channels // self.config.columns)
-            self.ready[storage.name] = np.zeros((blocks, storage.height))
-        return self.ready[storage.name]
+        key = storage.name, chunk if storage.name in self.storage.streams else 0
+        if key not in self.ready:
+            shape = map_blocks(storage, self.config), storage.height
+            self.ready[key] = np.full(shape, np.inf if storage.name in self.made else 0.0)
+        return self.ready[key]
 
     def step(self) -> bool:
         """Schedule the job that can start first; return whether there was one."""
@@ -106,7 +109,9 @@ class _Scheduler:
         if kind < 0:
             self._drain(start)
         else:
-            self._issue(start, self.tiles[index].popleft())
+            tile = self.tiles[index].popleft()
+            self.credits.issue(tile, self.tiles[index][0] if self.tiles[index] else None)
+            self._issue(start, tile)
         return True
 
     def _window(self) -> range:
@@ -115,6 +120,7 @@ class _Scheduler:
         while self.first < len(self.tiles) and not self.tiles[self.first]:
             self.first += 1
         oldest, stop = min(self.first, draining), min(self.first + AHEAD + 1, len(self.tiles))
+        stop = max(stop, self.credits.end(range(self.first, stop)))
         if oldest in self.alone:
             return range(oldest, oldest + 1)
         for index in range(oldest + 1, stop):
@@ -125,14 +131,14 @@ class _Scheduler:
     def _start(self, index: int, tile: Tile) -> int | None:
         """Return when a tile's inputs and its engine are free, or None if that is unknown."""
         op = self.plans[index].op
-        if isinstance(op, ArrayOp) and len(self.drains) > 1:
+        if (isinstance(op, ArrayOp) and len(self.drains) > 1) or not self.credits.may(tile):
             return None
         ready = 0.0
         for view, blocks, windowed in self.needs[index][tile.block]:
             rows = (tile.y, tile.y + tile.rows)
             if windowed:
                 rows = op.window.rows(tile.y, tile.rows, view.map.height)
-            part = self._map(view)[blocks[0] : blocks[1], rows[0] : rows[1]]
+            part = self._map(view, tile.chunk)[blocks[0] : blocks[1], rows[0] : rows[1]]
             ready = max(ready, float(part.max()))
         if ready == np.inf:
             return None
@@ -172,7 +178,7 @@ class _Scheduler:
         if complete:
             first += op.out.block
             rows = slice(tile.y, tile.y + tile.rows)
-            self._map(op.out)[first : first + count, rows] = time + VECTOR_LATENCY
+            self._map(op.out, tile.chunk)[first : first + count, rows] = time + VECTOR_LATENCY
 
 
 def array_cycles(plan: Plan, tile: Tile, config: Config) -> int:

@@ -13,7 +13,7 @@ from .ops import ArrayOp, Op, View
 from .order import Job, Plan
 from .ring import place_slots
 from .storage import External, Storage
-from .tiling import Tile, blocks_of
+from .tiling import Tile, blocks_of, map_blocks
 
 __all__ = ["sequence"]
 
@@ -153,7 +153,7 @@ class _Sequence:
             chunks = constants.parameters
             limit = 8 * self.config.parameter_words // 2
             stays = sum(chunk.words for chunk in chunks) <= limit
-        key = (buffer, tile.op, index, *(() if stays else (tile.band, tile.x)))
+        key = (buffer, tile.op, index, *(() if stays else (tile.chunk, tile.x)))
         if key not in self.slots:
             chunk: Chunk = chunks[index]
             self.slots[key] = Slot(
@@ -164,7 +164,9 @@ class _Sequence:
 
     def _input(self, position: int, tile: Tile, view: View, *, windowed: bool) -> Area:
         op, storage = self.plans[tile.op].op, self.storage
-        if not storage.spilled(view.map):
+        if view.map.name in storage.streams:
+            area = self._piece(view, tile)
+        elif not storage.spilled(view.map):
             area = self._whole(view)
         else:
             rows = (tile.y, tile.y + tile.rows)
@@ -203,7 +205,20 @@ class _Sequence:
             self.whole[storage.name] = self._area(view, 0, blocks, (0, storage.height))
         return self.whole[storage.name]
 
+    def _piece(self, view: View, tile: Tile) -> Area:
+        """Return the piece of a stream that a tile makes or reads."""
+        stream, name = self.storage.streams[view.map.name], view.map.name
+        block, count = tile.block, 1
+        if not stream.by_block:
+            block, count = 0, map_blocks(view.map, self.config)
+        key = (name, tile.chunk, block)
+        if key not in self.bands:
+            self.bands[key] = self._area(view, block, count, stream.rows[tile.chunk])
+        return self.bands[key]
+
     def _output(self, tile: Tile, op: Op) -> Area:
+        if op.out.map.name in self.storage.streams:
+            return self._piece(op.out, tile)
         if not self.storage.spilled(op.out.map):
             return self._whole(op.out)
         block, count = op.out.block + tile.group[0], tile.group[1]

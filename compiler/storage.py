@@ -6,7 +6,10 @@ from ..isa.config import Config
 from ..isa.layout import folded_pitch_words
 from .ops import Map, View
 
-__all__ = ["External", "Storage"]
+__all__ = ["External", "Rows", "Storage", "Stream"]
+
+#: First row, and the one behind the last.
+Rows = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,25 @@ class External:
     view: View
     region: int
     offset: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """How a map passes from its maker to its reader.
+
+    Parameters
+    ----------
+    rows : tuple of Rows
+        What an area holds, chunk by chunk.
+    by_block : bool
+        An area holds one block; otherwise all.
+    depth : int
+        Areas that may be in use together.
+    """
+
+    rows: tuple[Rows, ...]
+    by_block: bool
+    depth: int
 
 
 @dataclass
@@ -36,12 +58,18 @@ class Storage:
         There after it.
     spills : dict of str to int
         Maps that do not stay on the chip, with their offset in the workspace region.
+    streams : dict of str to Stream
+        Maps that are on the chip only in pieces, and never leave it.
+    windowed : set of str
+        Maps whose kernel rows the vector unit reads one after the other.
     """
 
     config: Config
     inputs: tuple[External, ...]
     outputs: tuple[External, ...]
     spills: dict[str, int] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    windowed: set[str] = field(default_factory=set)
 
     def spilled(self, storage: Map) -> bool:
         """Return whether a map is on the chip only band by band."""
@@ -67,7 +95,10 @@ class Storage:
         if storage.folded:
             words = folded_pitch_words(storage.channels, storage.width, config)
         if not self.external(storage):
-            return words
+            # Words below each other lie in neighbouring banks, and those that the array takes in
+            # order do not keep meeting them.
+            skew = (1 - words) % config.activation_banks
+            return words + (skew if storage.name in self.windowed else 0)
         unit = config.align_bytes // config.word_bytes
         return -(-words // unit) * unit
 

@@ -1,15 +1,25 @@
 """Tiles: which rows, columns and channel blocks of an output one job makes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ..isa.config import Config
 from .errors import CompileError
 from .ops import ArrayOp, Map, Op, View
-from .storage import Storage
+from .storage import Rows, Storage
 from .windows import Walk, walk_cycles
 
-__all__ = ["Tile", "Tiling", "tiling_of"]
+__all__ = [
+    "Tile",
+    "Tiling",
+    "blocks_of",
+    "even_parts",
+    "map_blocks",
+    "map_words",
+    "op_rows",
+    "tiling_of",
+]
 
 #: A layer whose weights stay has up to this many bands, for the next layer to follow closely, of
 #: at least so many pixels, to hide the start of a drain.
@@ -34,6 +44,8 @@ class Tile:
     ----------
     op : int
         Index of the operation.
+    chunk : int
+        Index of the bands that belong together, see :mod:`shiftloom.compiler.streams`.
     band : int
         Index of the rows.
     y, rows, x, columns : int
@@ -47,6 +59,7 @@ class Tile:
     """
 
     op: int
+    chunk: int
     band: int
     y: int
     rows: int
@@ -59,10 +72,19 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiling:
-    """Rows of bands, and columns of their parts, each as ``(first, count)``."""
+    """Rows of bands, chunk by chunk, and columns of their parts, each as ``(first, count)``.
 
-    bands: tuple[tuple[int, int], ...]
+    Within a chunk either bands are the outer loop or, with ``by_block``, channel blocks are.
+    """
+
+    chunks: tuple[tuple[tuple[int, int], ...], ...]
     parts: tuple[tuple[int, int], ...]
+    by_block: bool = False
+
+    @property
+    def bands(self) -> tuple[tuple[int, int], ...]:
+        """Rows of all bands."""
+        return tuple(band for chunk in self.chunks for band in chunk)
 
     def group(self, block: int, blocks: int) -> tuple[int, int]:
         """Return first and count of a block's group; with several parts all blocks are one."""
@@ -72,49 +94,57 @@ class Tiling:
         return first, min(GROUP, blocks - first)
 
     def tiles(self, op: int, blocks: int) -> Iterator[Tile]:
-        """Yield tiles: bands, then parts, then channel blocks."""
-        for band, (y, rows) in enumerate(self.bands):
-            for part, (x, columns) in enumerate(self.parts):
-                for block in range(blocks):
-                    group = self.group(block, blocks)
-                    yield Tile(
-                        op=op,
-                        band=band,
-                        y=y,
-                        rows=rows,
-                        x=x,
-                        columns=columns,
-                        block=block,
-                        group=group,
-                        last=part == len(self.parts) - 1 and block == sum(group) - 1,
-                    )
+        """Yield tiles: chunks, then bands, parts and channel blocks."""
+        before = 0
+        for chunk, bands in enumerate(self.chunks):
+            for band, part, block in self._order(len(bands), blocks):
+                group = self.group(block, blocks)
+                yield Tile(
+                    op=op,
+                    chunk=chunk,
+                    band=before + band,
+                    y=bands[band][0],
+                    rows=bands[band][1],
+                    x=self.parts[part][0],
+                    columns=self.parts[part][1],
+                    block=block,
+                    group=group,
+                    last=part == len(self.parts) - 1 and block == sum(group) - 1,
+                )
+            before += len(bands)
+
+    def _order(self, bands: int, blocks: int) -> Iterator[tuple[int, int, int]]:
+        """Yield band, part and block of a chunk's tiles."""
+        counts = bands, len(self.parts), blocks
+        if not self.by_block:
+            yield from product(*map(range, counts))
+            return
+        for block, part, band in product(*map(range, reversed(counts))):
+            yield band, part, block
 
 
-def _even(total: int, most: int) -> tuple[tuple[int, int], ...]:
+def even_parts(total: int, most: int) -> tuple[tuple[int, int], ...]:
     """Split a count into parts of at most ``most``, as even as they can be."""
     parts = -(-total // most)
     size = -(-total // parts)
     return tuple((first, min(size, total - first)) for first in range(0, total, size))
 
 
-def tiling_of(op: Op, walk: Walk | None, resident: bool, storage: Storage, room: int) -> Tiling:
-    """Return the tiles of an operation; bands of spilled maps take ``room`` words where they can.
+def op_rows(op: Op, walk: Walk | None, resident: bool, storage: Storage, room: int) -> int:
+    """Return the most rows of a band; bands of spilled maps take ``room`` words where they can.
 
     Raises
     ------
     CompileError
         One row of input and output does not fit the activation buffer.
     """
-    config = storage.config
-    columns, most = op.width, MAX_COUNT
+    config, most = storage.config, MAX_COUNT
     if isinstance(op, ArrayOp):
-        columns = min(columns, config.accumulator_pixels)
         target = config.accumulator_pixels
         if resident:
             target = min(target, max(STREAM_PIXELS, op.height * op.width // STREAM_BANDS))
-        most = max(1, target // columns)
+        most = target // _columns(op, config)
     elif walk is not None:
-        columns = min(columns, MAX_COUNT)
         least, longest = VECTOR_CYCLES
         limit = min(longest, max(least, _vector_cycles(op, walk, op.height) // STREAM_BANDS))
         most = _largest(op.height, lambda rows: _vector_cycles(op, walk, rows) <= limit)
@@ -125,7 +155,37 @@ def tiling_of(op: Op, walk: Walk | None, resident: bool, storage: Storage, room:
             f"{op.name}: one row of its input and output takes {need * config.word_bytes} bytes, "
             f"but {config.name} has {config.activation_bytes}; raise activation_bytes"
         )
-    return Tiling(_even(op.height, max(1, min(most, fitting))), _even(op.width, columns))
+    return max(1, min(most, fitting))
+
+
+def tiling_of(
+    op: Op, most: int, chunks: Sequence[Rows], resident: bool, storage: Storage
+) -> Tiling:
+    """Return the tiles of an operation in bands of ``most`` rows.
+
+    Operations that make or read streams have ``chunks`` of rows.
+    """
+    parts = even_parts(op.width, _columns(op, storage.config))
+    if not chunks:
+        return Tiling(tuple((band,) for band in even_parts(op.height, most)), parts)
+    by_block = not resident or _passes_blocks(op, storage)
+    return Tiling(tuple(_bands(rows, most) for rows in chunks), parts, by_block)
+
+
+def _columns(op: Op, config: Config) -> int:
+    """Return the most columns of a tile."""
+    return min(op.width, config.accumulator_pixels if isinstance(op, ArrayOp) else MAX_COUNT)
+
+
+def _passes_blocks(op: Op, storage: Storage) -> bool:
+    """Return whether an operation takes part in a stream that is read block by block."""
+    names = (op.out.map.name, *(view.map.name for _, view in op.inputs))
+    return any(name in storage.streams and storage.streams[name].by_block for name in names)
+
+
+def _bands(rows: Rows, most: int) -> tuple[tuple[int, int], ...]:
+    start, stop = rows
+    return tuple((start + first, count) for first, count in even_parts(stop - start, most))
 
 
 def _vector_cycles(op: Op, walk: Walk, rows: int) -> int:
@@ -167,7 +227,11 @@ def blocks_of(view: View, config: Config) -> int:
     return 1 if view.map.folded else view.blocks(config.columns)
 
 
+def map_blocks(storage_map: Map, config: Config) -> int:
+    """Return the blocks of a whole map; a folded one is one."""
+    return 1 if storage_map.folded else -(-storage_map.channels // config.columns)
+
+
 def map_words(storage_map: Map, storage: Storage, config: Config) -> int:
     """Return the words of a whole map."""
-    blocks = 1 if storage_map.folded else -(-storage_map.channels // config.columns)
-    return blocks * storage_map.height * storage.row_words(storage_map)
+    return map_blocks(storage_map, config) * storage_map.height * storage.row_words(storage_map)

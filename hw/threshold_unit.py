@@ -117,9 +117,9 @@ class ThresholdUnit(wiring.Component):
     def _place(self, stage):
         """Return whether a stage takes a threshold of the word at hand, where to, and which.
 
-        Word w brings thresholds 2w and 2w + 1. The last stage takes the even ones. A stage before
-        it takes the odd ones whose words end in a 0 and one 1 less than there are stages between;
-        the bits above are the place.
+        Word w brings thresholds 2w and 2w + 1. The last stage takes the even ones, place by place.
+        Of the odd ones, the stage before it takes those whose w ends in 0, the next one those whose
+        w ends in 01, then 011; the bits above are the place. What no stage takes is not used.
         """
         word, between = self.write.word, self.config.threshold_bits - 2 - stage
         if between < 0:

@@ -1,6 +1,6 @@
 """Vector: drains accumulators, runs kernel taps, requantizes, writes results."""
 
-from amaranth import Module, Signal
+from amaranth import EnableInserter, Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -92,7 +92,8 @@ class Vector(wiring.Component):
 
         m.submodules.issue = issue = VectorIssue(self.config)
         m.submodules.parameters = parameters = VectorParameters(self.config)
-        m.submodules.requantizer = requantizer = Requantizer(self.config)
+        requantizer = Requantizer(self.config)
+        m.submodules.requantizer = EnableInserter(busy)(requantizer)
         m.d.comb += [
             issue.job.eq(job),
             issue.start.eq(parameters.begin),
@@ -113,7 +114,7 @@ class Vector(wiring.Component):
             requantizer.thresholds.eq(parameters.thresholds),
         ]
 
-        token = self._sums(m, job, issue, requantizer)
+        token = self._sums(m, job, busy, issue, requantizer)
         tokens = self._delayed(m, token, requantizer.latency, "requantizing")
         addend = tokens[requantizer.residual_latency]
         self._residuals(m, issue, addend.emits & job.requantize.residual, requantizer)
@@ -133,14 +134,16 @@ class Vector(wiring.Component):
             m.d.sync += tokens[-1].eq(tokens[-2])
         return tokens
 
-    def _sums(self, m, job, issue, requantizer):
+    def _sums(self, m, job, busy, issue, requantizer):
         """Bring sums to the requantizer, from taps or accumulators; return their token."""
         loops = job.loops
-        m.submodules.taps = taps = TapUnit(self.config)
+        taps = TapUnit(self.config)
+        m.submodules.taps = EnableInserter(busy)(taps)
         drained = Signal.like(requantizer.values, reset_less=True)
         tokens = self._delayed(m, issue.token, taps.latency, "summing")
         token = Signal.like(issue.token)
-        m.d.sync += drained.eq(self.accumulators.data)
+        with m.If(busy):
+            m.d.sync += drained.eq(self.accumulators.data)
         m.d.comb += [
             taps.maximum.eq(loops.operation == VectorOperation.MAX),
             taps.unsigned.eq(loops.unsigned),

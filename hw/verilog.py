@@ -7,6 +7,7 @@ from amaranth._toolchain.yosys import find_yosys  # not public; the version is b
 from amaranth.back import rtlil
 
 from ..isa.config import Config
+from .guards import with_guards
 from .shell import Shell
 
 __all__ = ["accelerator_verilog", "module_name", "simulation_verilog"]
@@ -20,7 +21,8 @@ _FOR_SIMULATION = (
     "proc",
     "flatten",
     "opt -full",
-    "clean",
+    "wreduce t:$add t:$sub t:$mul",  # no 33-bit sum where 32 bits are taken
+    "opt_clean -purge",
     "memory_collect",
     "write_verilog -noattr",
 )
@@ -67,7 +69,7 @@ def simulation_verilog(config: Config, trace: bool = True) -> str:
     """Return the same hardware as one module ``shiftloom_top``, optimized for simulators."""
     design = _rtlil(Shell(config, package=False, trace=trace), "shiftloom_top")
     design = _sort_ports(_without_zeros(_without_notes(design)), "shiftloom_top")
-    return _yosys(design, _FOR_SIMULATION)
+    return with_guards(_yosys(design, _FOR_SIMULATION))
 
 
 def _rtlil(shell: Shell, name: str) -> str:

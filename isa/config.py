@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Config", "ConfigError", "load_config", "named_configs"]
 
 #: Raised with every incompatible change of instructions, layouts or arithmetic.
-ISA_VERSION = 2
+ISA_VERSION = 3
 
 #: Bytes of one instruction.
 INSTRUCTION_BYTES = 32
@@ -53,6 +53,10 @@ class Config:
         Longest AXI burst, a power of two up to 256.
     threshold_bits : int
         Widest codes that the vector unit makes by thresholds, 0 (none) to 4.
+    bit_lanes : int
+        Bits that a column of the bit array takes each cycle: those of a whole activation word,
+        ``8 * word_bytes``; 0 leaves the bit array out. Needs at least 8 rows, and columns that are
+        a power of two.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Config:
     activation_banks: int = 4
     burst_beats: int = 64
     threshold_bits: int = 4
+    bit_lanes: int = 0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -82,6 +87,7 @@ class Config:
         self._check("vector_taps", 1 <= self.vector_taps <= 4, "be 1…4")
         self._check("activation_banks", self.activation_banks in (2, 4, 8), "be 2, 4 or 8")
         self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
+        self._check_bits()
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
         burst = self.burst_beats * self.bus_bytes
@@ -99,6 +105,15 @@ class Config:
             self._check(name, size <= 1 << 24, "be at most 16 MiB")
         self._check("weight_bytes", self.weight_words >= 2 * self.rows, "hold two weight tiles")
         self._check("parameter_bytes", self.parameter_words >= 4, "hold four parameter words")
+
+    def _check_bits(self) -> None:
+        if self.bit_lanes:
+            lanes = 8 * self.word_bytes
+            self._check("bit_lanes", self.bit_lanes == lanes, f"be 0 or {lanes}")
+            self._check("rows", self.rows >= 8, "be at least 8 beside a bit array")
+            self._check(
+                "columns", self.columns == self.word_bytes, "be a power of two beside a bit array"
+            )
 
     def _check(self, field: str, good: bool, rule: str) -> None:
         if not good:
@@ -143,6 +158,11 @@ class Config:
     def macs_per_cycle(self) -> int:
         """Multiply-accumulates of the array in one cycle."""
         return self.rows * self.columns
+
+    @property
+    def bit_operations_per_cycle(self) -> int:
+        """Products of two bits that the bit array adds in one cycle."""
+        return self.bit_lanes * self.columns
 
     @property
     def memory_bits(self) -> int:

@@ -203,6 +203,10 @@ _MAC_LOOPS = (
     _u("block_x", 7, "Positions x that a block adds; 0 unless folded."),
     _u("height", 16, "Positions y in 0…height-1 are inside, others are padding."),
     _u("width", 16, "Positions x in 0…width-1 are inside, others are padding."),
+    _u("bitwise", 1, "Operands are whole words of bits, for the bit array."),
+    _u("bipolar_inputs", 1, "Bits of operands mean -1 and +1; otherwise 0 and 1."),
+    _u("bipolar_weights", 1, "Bits of weights mean -1 and +1; otherwise 0 and 1."),
+    _u("lanes", 10, "Bits of a word that count in the last block; in others all do."),
 )
 
 _MAC = (
@@ -216,6 +220,8 @@ _MAC = (
     _s("y", 14, "Position y of the first operand; negative in the padding above."),
     _s("x", 18, "Position x of the first operand; negative in the padding to the left."),
     _u("weight_addr", WORD_ADDR_BITS, "Word address of the first weight tile; the rest follows."),
+    _u("shift", 4, "Left shift of what bitwise tiles add."),
+    _u("negative", 1, "Bitwise tiles are subtracted."),
 )
 
 _VECTOR_LOOPS = (
@@ -251,6 +257,8 @@ _VECTOR_REQUANTIZE = (
     _s("out_low", 9, "Smallest code, -128…255."),
     _s("out_high", 9, "Largest code, -128…255."),
     _u("threshold_bits", 3, "0: shift; 1…4: compare with 2**threshold_bits - 1 thresholds."),
+    _u("pack", 1, "Write one bit of each code, to a part of a word; the rest of the word stays."),
+    _u("plane", 3, "Which bit of the codes, if pack."),
     _u("residual", 1, "Add a word of the activation buffer between the stages."),
     _u("residual_unsigned", 1, "Residual words are unsigned bytes."),
     _u("residual_shift", 3, "Left shift of residual codes."),
@@ -271,6 +279,7 @@ _VECTOR = (
     _u("write_addr", WORD_ADDR_BITS, "Word address of the first result."),
     _u("residual_addr", WORD_ADDR_BITS, "Word address of the first residual."),
     _u("threshold_addr", 13, "First parameter word of thresholds, two of each lane in a word."),
+    _u("part", 3, "Eighth of the words that is written, if pack."),
 )
 
 FORMATS: Mapping[Opcode, tuple[Field, ...]] = {

@@ -15,9 +15,11 @@ from .thresholds import NEVER
 __all__ = [
     "blocked_words",
     "folded_pitch_words",
+    "pack_bit_weights",
     "pack_blocked",
     "pack_folded",
     "pack_parameters",
+    "pack_planes",
     "pack_taps",
     "pack_thresholds",
     "pack_weights",
@@ -160,3 +162,35 @@ def pack_thresholds(values: NDArray[np.int32], bits: int, config: Config) -> Byt
     pairs = lanes.reshape(blocks, config.columns, most // 2, 2)
     words[:, :, : config.columns] = pairs.transpose(0, 2, 1, 3)
     return words.reshape(blocks, most // 2, -1).view(np.uint8)
+
+
+def pack_planes(planes: NDArray[np.uint8], config: Config) -> Bytes:
+    """Return bits ``(planes, C, H, W)`` as words ``(planes, blocks * H * W, word_bytes)``.
+
+    A block has ``8 * word_bytes`` channels; word ``(block, y, x)`` holds their bits at one pixel,
+    lowest first, zeros above.
+    """
+    count, channels, height, width = planes.shape
+    lanes = 8 * config.word_bytes
+    blocks = -(-channels // lanes)
+    padded = np.zeros((count, blocks * lanes, height * width), np.uint8)
+    padded[:, :channels] = planes.reshape(count, channels, -1)
+    pixels = padded.reshape(count, blocks, lanes, height * width).transpose(0, 1, 3, 2)
+    return np.packbits(pixels, axis=-1, bitorder="little").reshape(count, -1, config.word_bytes)
+
+
+def pack_bit_weights(bits: NDArray[np.uint8], config: Config) -> Bytes:
+    """Return one plane of weights ``(O, I, kh, kw)`` as ``(output blocks, words, word_bytes)``.
+
+    Words run over input block, kernel row, kernel column and column of the array; lanes and
+    columns above the last channel are 0.
+    """
+    outputs, inputs, height, width = bits.shape
+    lanes, columns = 8 * config.word_bytes, config.columns
+    blocks, inner = -(-outputs // columns), -(-inputs // lanes)
+    padded = np.zeros((blocks * columns, inner * lanes, height, width), np.uint8)
+    padded[:outputs, :inputs] = bits
+    tiles = padded.reshape(blocks, columns, inner, lanes, height, width)
+    words = tiles.transpose(0, 2, 4, 5, 1, 3)  # the lanes of a word last
+    packed = np.packbits(words, axis=-1, bitorder="little")
+    return packed.reshape(blocks, -1, config.word_bytes)

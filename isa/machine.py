@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .config import Config
 from .instructions import Instruction, Opcode, VectorSource
 
-__all__ = ["Machine", "check_settings"]
+__all__ = ["Machine", "check_inside", "check_settings", "outer"]
 
 
 @dataclass
@@ -68,3 +68,23 @@ def check_settings(machine: Machine, opcode: Opcode) -> None:
         for name in counts:
             if not values[name] and not (drains and name.startswith("kernel")):
                 raise ValueError(f"{settings.name}.{name} is 0")
+
+
+def check_inside(index: NDArray[np.int64], size: int, what: str) -> None:
+    """Check indices against the size of what they point into.
+
+    Raises
+    ------
+    ValueError
+        One lies outside.
+    """
+    if index.size and (index.min() < 0 or index.max() >= size):
+        raise ValueError(f"{what} {index.min()}…{index.max()} lies outside 0…{size - 1}")
+
+
+def outer(*terms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of one term per axis."""
+    total = terms[0]
+    for term in terms[1:]:
+        total = np.add.outer(total, term)
+    return total

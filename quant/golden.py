@@ -1,28 +1,16 @@
 """Golden execution of a quantized graph: the integers that every other level must reproduce."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import golden_ops as ops
+from . import row_conv
 from .errors import ModelError
-from .graph import (
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    Host,
-    MaxPool,
-    Node,
-    Pad,
-    QuantGraph,
-    Slice,
-    TensorType,
-)
-from .host_models import evaluate
+from .golden_nodes import NodeRunner
+from .graph import Node, QuantGraph
 from .layout import decode_layout, encode_layout
 
 __all__ = ["decode_output", "encode_input", "predict", "run", "run_node"]
@@ -60,11 +48,13 @@ def run(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool = False) -> d
         _check_input(graph, name, inputs)
     batch = min(len(inputs[name]) for name in graph.inputs)
     largest = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
-    step = max(1, min(batch, BLOCK // largest))
+    step = max(1, BLOCK // largest)
+    step = -(-batch // max(1, -(-batch // step)))  # blocks of about one size
+    runner = NodeRunner(graph, again=batch > step)
     blocks = []
-    for start in range(0, batch, step):
+    for start in range(0, batch, max(1, step)):
         part = {name: inputs[name][start : start + step] for name in graph.inputs}
-        blocks.append(_run_block(graph, part, keep))
+        blocks.append(_run_block(runner, part, keep))
     names = blocks[0] if blocks else {}
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
@@ -90,24 +80,30 @@ def _check_input(graph: QuantGraph, name: str, inputs: Mapping[str, Array]) -> N
         )
 
 
-def _run_block(graph: QuantGraph, inputs: Mapping[str, Array], keep: bool) -> dict[str, Array]:
+def _run_block(runner: NodeRunner, inputs: Mapping[str, Array], keep: bool) -> dict[str, Array]:
+    graph = runner.graph
     uses = Counter(name for node in graph.nodes for name in node.inputs)
     uses.update(graph.outputs)
-    values = {
-        name: np.ascontiguousarray(codes.swapaxes(0, 1), dtype=np.float32)
-        for name, codes in inputs.items()
-    }
+    values = {name: _maps(codes) for name, codes in inputs.items()}
     results: dict[str, Array] = {}
     for node in graph.nodes:
-        values[node.output] = run_node(graph, node, [values[name] for name in node.inputs])
+        values[node.output] = runner(node, [values[name] for name in node.inputs])
         for name in node.inputs:
             uses[name] -= 1
             if not uses[name]:
-                value = values.pop(name)
-                results.update({name: _public(graph, name, value)} if keep else {})
+                results.update({name: _public(graph, name, values[name])} if keep else {})
+                del values[name]  # and with it the memory, for the next node
     kept = values if keep else graph.outputs
     results.update({name: _public(graph, name, values[name]) for name in kept})
     return results
+
+
+def _maps(codes: Array) -> Array:
+    """Return codes ``(batch, channels, height, width)`` as nodes take them."""
+    maps = codes.swapaxes(0, 1)
+    if len(codes) < row_conv.LEAST_BATCH:
+        return np.ascontiguousarray(maps, dtype=np.float32)
+    return row_conv.row_order(maps.astype(np.float32))
 
 
 def _public(graph: QuantGraph, name: str, value: Array) -> Array:
@@ -118,62 +114,7 @@ def _public(graph: QuantGraph, name: str, value: Array) -> Array:
 
 def run_node(graph: QuantGraph, node: Node, inputs: list[Array]) -> Array:
     """Return what a node makes of codes in float32, ``(channels, batch, height, width)``."""
-    if isinstance(node, Host):
-        return _run_host(graph, node, inputs)
-    if isinstance(node, Conv):
-        acc = ops.accumulate_conv(node, inputs[0], magnitude(graph.tensors[node.inputs[0]]))
-        if node.thresholds is not None:
-            return ops.threshold_exact(acc, node.thresholds)
-        second = node.mid_bias.astype(acc.dtype).reshape(-1, 1, 1, 1)
-        return ops.requantize_exact(acc, node.requantize, second)
-    return _RUNNERS[type(node)](node, inputs)
-
-
-def _add(node: Add, inputs: list[Array]) -> Array:
-    return ops.requantize_exact(ops.accumulate_add(node, inputs[0], inputs[1]), node.requantize)
-
-
-def _average(node: AveragePool, inputs: list[Array]) -> Array:
-    return ops.requantize_exact(ops.accumulate_average(node, inputs[0]), node.requantize)
-
-
-_RUNNERS: Mapping[type[Node], Callable[..., Array]] = {
-    Add: _add,
-    AveragePool: _average,
-    Concat: lambda node, inputs: np.concatenate(inputs),
-    MaxPool: lambda node, inputs: ops.max_pool(node, inputs[0]),
-    Pad: lambda node, inputs: ops.pad(node, inputs[0]),
-    Slice: lambda node, inputs: ops.slice_(node, inputs[0]),
-}
-
-
-def magnitude(tensor: TensorType) -> int:
-    """Return the largest magnitude of a code."""
-    return max(-tensor.low, tensor.high)
-
-
-def _run_host(graph: QuantGraph, node: Host, inputs: list[Array]) -> Array:
-    result = evaluate_host(graph, node.model, node.inputs, inputs)
-    if not node.requantized:
-        return result
-    tensor = graph.tensors[node.output]
-    codes = np.rint(np.ldexp(result.astype(np.float64), -tensor.exponent))
-    clipped = np.clip(codes, tensor.low, tensor.high).astype(np.float32)
-    return np.ascontiguousarray(clipped.swapaxes(0, 1))
-
-
-def evaluate_host(
-    graph: QuantGraph, model: bytes, names: tuple[str, ...], inputs: list[Array]
-) -> NDArray[np.float32]:
-    """Return the float result of a host node for inputs that are codes or float tensors."""
-    floats = []
-    for name, value in zip(names, inputs, strict=True):
-        tensor = graph.tensors.get(name)
-        if tensor is None:
-            floats.append(value)
-        else:
-            floats.append(np.ldexp(value.swapaxes(0, 1), tensor.exponent).astype(np.float32))
-    return evaluate(model, floats)
+    return NodeRunner(graph)(node, inputs)
 
 
 def encode_input(graph: QuantGraph, name: str, values: Array) -> NDArray[np.int16]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..isa.requantize import Requantize, Rounding
 from ..isa.thresholds import Thresholds
 from . import kernels
+from .conv_sums import FLOAT32_EXACT, ConvSums
 from .graph import Add, AveragePool, Conv, MaxPool, Pad, Slice
 
 __all__ = [
@@ -23,14 +24,13 @@ __all__ = [
     "max_pool",
     "pad",
     "requantize_exact",
+    "requantize_scaled",
+    "shift_factors",
     "slice_",
     "threshold_exact",
 ]
 
 Array = NDArray[Any]
-
-#: Integers of at most this magnitude are exact in float32.
-FLOAT32_EXACT = 1 << 24
 
 
 def accumulate_conv(node: Conv, x: Array, largest: int) -> Array:
@@ -45,58 +45,32 @@ def accumulate_conv(node: Conv, x: Array, largest: int) -> Array:
     largest : int
         Largest magnitude of a code.
     """
-    bias = node.bias.astype(np.float64).reshape(-1, 1, 1, 1)
-    reach = np.abs(node.weight, dtype=np.int16).sum(axis=(2, 3), dtype=np.int64) * largest
-    bound = int((reach.sum(axis=1) + np.abs(node.bias.astype(np.int64))).max())
-    if bound <= FLOAT32_EXACT:
-        result = _conv(node, x, slice(None), np.float32)
-        result += bias.astype(np.float32)
-        return result
-    if node.groups > 1 or int(reach.max()) > FLOAT32_EXACT:
-        return _conv(node, x.astype(np.float64), slice(None), np.float64) + bias
-    total = np.broadcast_to(bias, (node.weight.shape[0], 1, 1, 1))
-    for part in _parts(reach):
-        total = total + _conv(node, x[part], part, np.float32)
-    return total
+    return ConvSums(node, largest, np.ones(1))(x)
 
 
-def _parts(reach: NDArray[np.int64]) -> list[slice]:
-    """Split input channels so that no sum over a part can leave the exact range of float32."""
-    parts, start = [], 0
-    totals = np.zeros(reach.shape[0], dtype=np.int64)
-    for channel in range(reach.shape[1]):
-        totals = totals + reach[:, channel]
-        if totals.max() > FLOAT32_EXACT:
-            parts.append(slice(start, channel))
-            start, totals = channel, reach[:, channel]
-    return [*parts, slice(start, reach.shape[1])]
-
-
-def _conv(node: Conv, x: Array, part: slice, kind: type[np.floating[Any]]) -> Array:
-    return kernels.conv(
-        x,
-        node.weight[:, part].astype(kind),
-        stride=node.stride,
-        dilation=node.dilation,
-        padding=node.padding,
-        groups=node.groups,
-    )
-
-
-def accumulate_add(node: Add, a: Array, b: Array) -> Array:
+def accumulate_add(node: Add, a: Array, b: Array, out: Array | None = None) -> Array:
     """Return the sum of two tensors, each shifted left; float32 holds it exactly."""
-    scaled = a * np.float32(1 << node.shifts[0])
-    return scaled + (b * np.float32(1 << node.shifts[1]))
+    first, second = node.shifts
+    if first < second:
+        a, first, b, second = b, second, a, first
+    total: Array = np.multiply(a, np.float32(1 << first), out=out) if first else a
+    other = b * np.float32(1 << second) if second else b
+    result: Array = np.add(total, other, out=out)
+    return result
 
 
 def accumulate_average(node: AveragePool, x: Array) -> Array:
     """Return the reciprocal times the sum of each window."""
     exact = node.kernel[0] * node.kernel[1] * node.reciprocal * 255 <= FLOAT32_EXACT
     values = x if exact else x.astype(np.float64)
-    total = kernels.window_sum(
-        values, kernel=node.kernel, stride=node.stride, dilation=(1, 1), padding=node.padding
-    )
-    return total * values.dtype.type(node.reciprocal)
+    if node.kernel == x.shape[2:] and not any(node.padding):
+        total: Array = values.sum(axis=(2, 3), keepdims=True)
+    else:
+        total = kernels.window_sum(
+            values, kernel=node.kernel, stride=node.stride, dilation=(1, 1), padding=node.padding
+        )
+    total *= values.dtype.type(node.reciprocal)
+    return total
 
 
 def requantize_exact(acc: Array, params: Requantize, addend: Array | int = 0) -> Array:
@@ -111,16 +85,48 @@ def requantize_exact(acc: Array, params: Requantize, addend: Array | int = 0) ->
     addend : float array or int
         Integers added between the stages.
     """
-    first = first_stage(acc, params, out=acc)
-    if np.any(addend):
+    if any(params.shift):
+        acc *= shift_factors(params).astype(acc.dtype).reshape(-1, 1, 1, 1)
+    return requantize_scaled(acc, params, addend)
+
+
+def shift_factors(params: Requantize) -> NDArray[np.float64]:
+    """Return what the first shift multiplies by: powers of two, one or one per channel."""
+    factors: NDArray[np.float64] = np.ldexp(1.0, -np.array(params.shift))
+    return factors
+
+
+def requantize_scaled(values: Array, params: Requantize, addend: Array | int = 0) -> Array:
+    """Carry out what follows the first shift, on exact accumulators that are shifted already.
+
+    Without an addend both clamps become one: rounding and scaling keep the order of values.
+
+    Parameters
+    ----------
+    values : float array
+        Accumulators times :func:`shift_factors`; overwritten.
+    params, addend
+        As in :func:`requantize_exact`.
+    """
+    if np.any(addend) or params.out_shift > 0:
+        first = _first_clamp(values, params)
         first += addend
-    elif not params.out_shift and params.out_low <= params.low <= params.high <= params.out_high:
+        if params.out_shift:
+            first *= first.dtype.type(2.0**-params.out_shift)
+        if params.out_shift > 0:
+            first = _round(first, params.rounding)
+        np.clip(first, params.out_low, params.out_high, out=first)
         return first.astype(np.float32, copy=False)
+    if any(params.shift):
+        values = _round(values, params.rounding)
     if params.out_shift:
-        first *= first.dtype.type(2.0**-params.out_shift)
-        _round(first, params.rounding)
-    np.clip(first, params.out_low, params.out_high, out=first)
-    return first.astype(np.float32, copy=False)
+        values *= values.dtype.type(2.0**-params.out_shift)
+    low, high = (
+        min(max(bound << -params.out_shift, params.out_low), params.out_high)
+        for bound in (params.low, params.high)
+    )
+    np.clip(values, low, high, out=values)
+    return values.astype(np.float32, copy=False)
 
 
 def threshold_exact(acc: Array, bank: Thresholds) -> Array:
@@ -143,16 +149,22 @@ def threshold_exact(acc: Array, bank: Thresholds) -> Array:
     return codes.astype(np.float32)
 
 
-def first_stage(acc: Array, params: Requantize, out: Array | None = None) -> Array:
-    """Return accumulators after the first shift and clamp, in place if ``out`` is ``acc``."""
-    if params.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY) and acc.dtype != np.float64:
-        acc, out = acc.astype(np.float64), None  # adding a half needs one more bit
-    factors = np.ldexp(1.0, -np.array(params.shift)).astype(acc.dtype).reshape(-1, 1, 1, 1)
-    first = _round(np.multiply(acc, factors, out=out), params.rounding)
-    return np.clip(first, params.low, params.high, out=first)
+def first_stage(acc: Array, params: Requantize) -> Array:
+    """Return accumulators after the first shift and clamp."""
+    factors = shift_factors(params).astype(acc.dtype).reshape(-1, 1, 1, 1)
+    return _first_clamp(acc * factors, params)
+
+
+def _first_clamp(values: Array, params: Requantize) -> Array:
+    if any(params.shift):
+        values = _round(values, params.rounding)
+    return np.clip(values, params.low, params.high, out=values)
 
 
 def _round(values: Array, rounding: Rounding) -> Array:
+    """Return rounded values, in place where their type holds what comes between."""
+    if rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY):
+        values = values.astype(np.float64, copy=False)  # adding a half needs one more bit
     if rounding is Rounding.HALF_EVEN:
         np.rint(values, out=values)
     elif rounding is Rounding.HALF_AWAY:
@@ -172,7 +184,14 @@ def max_pool(node: MaxPool, x: Array) -> Array:
 def pad(node: Pad, x: Array) -> Array:
     """Return a tensor with zeros around it."""
     sides = list(zip(node.before, node.after, strict=True))
-    return np.pad(x, [sides[0], (0, 0), *sides[1:]])
+    sides.insert(1, (0, 0))
+    ends = [before + size for (before, _), size in zip(sides, x.shape, strict=True)]
+    result = kernels.like(
+        x, tuple(end + after for end, (_, after) in zip(ends, sides, strict=True))
+    )
+    result[...] = 0
+    result[tuple(slice(s[0], end) for s, end in zip(sides, ends, strict=True))] = x
+    return result
 
 
 def slice_(node: Slice, x: Array) -> Array:

@@ -6,6 +6,7 @@ convolution whose kernel covers its whole input.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +45,29 @@ class TensorType:
         Two's complement, or unsigned.
     exponent : int
         Power of two of one code step.
+    bipolar : tuple of int
+        Positive and descending, for codes that are ``sum(±v)`` over these: ``(1,)`` for -1 and +1,
+        two values for least-squares binary codes (LSBQ). Empty for ordinary codes.
     """
 
     shape: tuple[int, int, int]
     bits: int = 8
     signed: bool = True
     exponent: int = 0
+    bipolar: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise ValueError(f"shape must be three positive sizes, not {self.shape}")
         if self.bits not in (*range(1, 9), 16):
             raise ValueError(f"bits must be 1…8 or 16, not {self.bits}")
+        steps = (*self.bipolar, 0)
+        if any(a <= b for a, b in pairwise(steps)) or (
+            self.bipolar and (not self.signed or sum(self.bipolar) > self.high)
+        ):
+            raise ValueError(
+                f"bipolar must be positive, descending, and fit signed codes, not {self.bipolar}"
+            )
 
     @property
     def low(self) -> int:

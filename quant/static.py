@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..isa.requantize import Rounding
-from . import drafts, golden, weights
+from . import drafts, golden_nodes, weights
 from . import float_graph as fg
 from .calibrator import Calibrator, Options
 from .drafts import Draft
@@ -227,7 +227,7 @@ class _Walk:
         )
         inputs = [self.state.values[name] for name in node.inputs]
         graph = QuantGraph(name="", inputs=(), outputs=(), tensors=self.state.tensors, nodes=())
-        result = golden.evaluate_host(graph, node.model, node.inputs, inputs)
+        result = golden_nodes.evaluate_host(graph, node.model, node.inputs, inputs)
         self.state.nodes.append(host)
         if not node.requantized:
             self.state.values[node.output] = result

@@ -49,7 +49,8 @@ def to_description(graph: QuantGraph) -> tuple[str, Arrays]:
         "inputs": graph.inputs,
         "outputs": graph.outputs,
         "tensors": {
-            name: [*t.shape, t.bits, t.signed, t.exponent] for name, t in graph.tensors.items()
+            name: [*t.shape, t.bits, t.signed, t.exponent, *t.bipolar]
+            for name, t in graph.tensors.items()
         },
         "edges": {name: [e.shape, e.permutation] for name, e in graph.edges.items()},
         "nodes": nodes,
@@ -109,12 +110,13 @@ def from_description(text: str, arrays: Arrays) -> QuantGraph:
 
 
 def _tensor_in(values: list[Any]) -> TensorType:
-    channels, height, width, bits, signed, exponent = values
+    channels, height, width, bits, signed, exponent, *bipolar = values
     return TensorType(
         shape=(int(channels), int(height), int(width)),
         bits=int(bits),
         signed=bool(signed),
         exponent=int(exponent),
+        bipolar=tuple(int(value) for value in bipolar),
     )
 
 

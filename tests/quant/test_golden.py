@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiftloom.isa.requantize import Requantize, Rounding, requantize
+from shiftloom.isa.thresholds import Thresholds
 from shiftloom.quant import golden
+from shiftloom.quant.conv_sums import ConvSums
 from shiftloom.quant.errors import ModelError
 from shiftloom.quant.golden_ops import requantize_exact
 from shiftloom.quant.graph import (
@@ -22,6 +24,7 @@ from shiftloom.quant.graph import (
     Slice,
     TensorType,
 )
+from shiftloom.quant.store import from_description, to_description
 
 from .builders import conv_graph, one_layer
 
@@ -65,7 +68,8 @@ def conv_cases(draw):
     weight = rng.integers(-128, 128, (groups * per_group, depth, *kernel)).astype(np.int8)
     source = TensorType(shape=(groups * depth, *size), signed=draw(st.booleans()))
     bias = rng.integers(-(1 << 20), 1 << 20, groups * per_group).astype(np.int32)
-    codes = rng.integers(source.low, source.high + 1, (2, *source.shape))
+    batch = draw(st.sampled_from([1, 2, 5]))  # a few samples lie in memory otherwise than many
+    codes = rng.integers(source.low, source.high + 1, (batch, *source.shape))
     shift = tuple(draw(st.integers(0, 16)) for _ in range(draw(st.sampled_from([1, len(weight)]))))
     params = Requantize(
         shift=shift,
@@ -76,7 +80,7 @@ def conv_cases(draw):
     return weight, source, codes, {**fields, "bias": bias, "requantize": params, "mid_bias": mid}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=90, deadline=None)
 @given(conv_cases())
 def test_convolution_equals_integer_loops(case):
     weight, source, codes, fields = case
@@ -94,9 +98,10 @@ def test_convolution_equals_integer_loops(case):
         assert np.array_equal(result, expected)
 
 
-@pytest.mark.parametrize("channels", [64, 700, 3000])
+@pytest.mark.parametrize("channels", [64, 90, 700, 3000])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_largest_sums_are_exact(channels, groups):
+@pytest.mark.parametrize("batch", [1, 5])
+def test_largest_sums_are_exact(channels, groups, batch):
     rng = np.random.default_rng(channels)
     weight = rng.integers(101, 128, (4, channels // groups, 3, 3)).astype(np.int8)
     weight[1::2] *= -1
@@ -109,7 +114,59 @@ def test_largest_sums_are_exact(channels, groups):
     ).ravel()
     bias = (-acc + np.arange(-2, 2)).astype(np.int32)
     graph = conv_graph(weight, source, (4, 1, 1), bias=bias, groups=groups)
-    assert golden.run(graph, {"x": codes})["y"].ravel().tolist() == [-2, -1, 0, 1]
+    found = golden.run(graph, {"x": np.repeat(codes, batch, axis=0)})["y"]
+    assert found.reshape(batch, -1).tolist() == [[-2, -1, 0, 1]] * batch
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize(("channels", "bias"), [(500, 500 * 127 * 255 + 1), (601, 0)])
+def test_odd_sums_beyond_float32_are_exact(channels, bias, batch):
+    weight = np.full((1, channels, 1, 1), 127, np.int8)
+    source = TensorType(shape=(channels, 1, 1), signed=False)
+    graph = conv_graph(weight, source, (1, 1, 1), bias=np.array([bias], np.int32))
+    sums = ConvSums(graph.nodes[0], 255, np.array([0.5]))
+    found = sums(np.full((channels, batch, 1, 1), 255, np.float32))
+    assert (found.astype(np.float64) * 2 == channels * 127 * 255 + bias).all()
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("channels", [3, 700])
+def test_thresholds_compare_the_exact_sums(channels, batch):
+    rng = np.random.default_rng(channels)
+    weight = rng.integers(-128, 128, (6, channels, 2, 2)).astype(np.int8)
+    source = TensorType(shape=(channels, 3, 3), signed=False)
+    codes = rng.integers(0, 256, (batch, *source.shape))
+    windows = np.lib.stride_tricks.sliding_window_view(codes, (2, 2), axis=(2, 3))
+    acc = np.einsum("ncyxij,ocij->noyx", windows, weight.astype(np.int64)) + 7
+    values = np.sort(rng.choice(acc.ravel(), (6, 15)), axis=1).astype(np.int32)  # met exactly
+    values[:, -1], values[0, 0] = 2**31 - 1, -(2**31)
+    bank = Thresholds(values=values, low=-3)
+    bias = np.full(6, 7, np.int32)
+    graph = conv_graph(weight, source, (6, 2, 2), bias=bias, thresholds=bank)
+    found = golden.run(graph, {"x": codes})["y"]
+    reached = acc[..., None] >= values[None, :, None, None]
+    assert np.array_equal(found, reached.sum(axis=-1) - 3)
+    stored = from_description(*to_description(graph))
+    assert np.array_equal(golden.run(stored, {"x": codes})["y"], found)
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize("out_shift", range(-3, 3))
+@pytest.mark.parametrize("clamps", [(-5, 9, -20, 20), (-20, 20, -5, 9), (3, 9, -7, -1)])
+def test_both_clamps_hold(rounding, out_shift, clamps):
+    low, high, out_low, out_high = clamps
+    params = Requantize(
+        shift=(1,),
+        rounding=rounding,
+        out_shift=out_shift,
+        low=low,
+        high=high,
+        out_low=out_low,
+        out_high=out_high,
+    )
+    acc = np.arange(-60, 61).reshape(1, -1, 1, 1)
+    found = requantize_exact(acc.astype(np.float32), params)
+    assert np.array_equal(found, requantize(acc, params, channel_axis=0))
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,10 +1,6 @@
 """Real networks: float execution, static accuracy, speed, and the light ONNX graphs."""
 
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,6 +8,8 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
+from benchmarks.images import golden_time
+from benchmarks.networks import trained
 from shiftloom.quant import golden
 from shiftloom.quant.export import save_graph
 from shiftloom.quant.float_run import run_float
@@ -82,22 +80,12 @@ def test_static_accuracy_is_within_a_point_of_float(name, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet8", "resnet20"])
 def test_golden_is_at_most_six_times_slower_than_onnxruntime(name, tmp_path, capsys):
-    quantized, encode = static(name)
-    save_graph(quantized, tmp_path / "net.q.onnx")
-    np.save(tmp_path / "x.npy", encode(images("test", 200)[0]))
-    command = [sys.executable, "-m", "tests.quant.speed", "net.q.onnx", "x.npy"]
-    paths = [*command[:3], *(str(tmp_path / part) for part in command[3:])]
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    root = Path(__file__).resolve().parents[2]
-    runs = [
-        subprocess.run(paths, cwd=root, env=env, capture_output=True, check=True, text=True)
-        for _ in range(3)  # the machine may be busy with other things
-    ]
-    pairs = [[float(part) * 1e3 for part in run.stdout.split()] for run in runs]
-    ours, theirs = min(pairs, key=lambda pair: pair[0] / pair[1])
+    data_path("cifar10", "train.npz")  # skips where the data is absent
+    found = golden_time(name, trained(name, 128), tmp_path)
+    ours, theirs = found.golden_seconds * 1e3, found.onnx_seconds * 1e3
     with capsys.disabled():
-        print(f"\n{name}: golden {ours:.2f} ms, onnxruntime {theirs:.2f} ms an image, one thread")
-    assert ours < 6 * theirs
+        print(f"\n{name}: golden {ours:.3f} ms, onnxruntime {theirs:.3f} ms of CPU an image")
+    assert found.ratio < 6
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet20"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shiftloom.isa.requantize import Rounding
-from shiftloom.quant import golden
+from shiftloom.quant import golden, golden_ops
 from shiftloom.quant.errors import ModelError, QuantizationWarning
 from shiftloom.quant.float_run import run_float
 from shiftloom.quant.graph import Add, AveragePool, Concat, Conv, Host, MaxPool
@@ -92,7 +92,7 @@ def test_input_and_first_layer_are_calibrated_by_kl_j_on_what_they_see():
     assert graph.tensors["x"].exponent == exponent(kl_j(x, 8, True), 8, True)
     (node,) = graph.nodes
     codes = golden.encode_input(graph, "x", x).astype(np.float32).swapaxes(0, 1)
-    acc = golden.ops.accumulate_conv(node, codes, 128)
+    acc = golden_ops.accumulate_conv(node, codes, 128)
     step = node.weight_exponent[0] + graph.tensors["x"].exponent
     expected = exponent(kl_j(np.ldexp(acc, step), 8, True), 8, True)
     assert graph.tensors[node.output].exponent == expected
@@ -198,7 +198,7 @@ def test_the_16_bit_format_holds_sums_and_biases():
     graph = quantize_model(net.model(net.conv("x", 4, 3)), samples((3, 8, 8)), two_stage=True)
     (node,) = graph.nodes
     codes = golden.encode_input(graph, "x", samples((3, 8, 8))).astype(np.float32).swapaxes(0, 1)
-    acc = golden.ops.accumulate_conv(node, np.ascontiguousarray(codes), 128)
+    acc = golden_ops.accumulate_conv(node, np.ascontiguousarray(codes), 128)
     first = np.abs(np.ldexp(acc, -node.requantize.shift[0])).max()
     assert 1 << 14 < max(first, np.abs(node.mid_bias).max()) <= 1 << 15
 

@@ -47,6 +47,7 @@ CONFIGS = {
         accumulator_pixels=29,
         vector_taps=2,
         burst_beats=8,
+        threshold_bits=1,
     ),
 }
 

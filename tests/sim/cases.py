@@ -25,6 +25,7 @@ NARROW = Config(
     accumulator_pixels=29,
     vector_taps=2,
     burst_beats=8,
+    threshold_bits=2,
 )
 
 END = Instruction(Opcode.END, {})

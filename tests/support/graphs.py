@@ -20,7 +20,14 @@ from shiftloom.quant.graph import (
     TensorType,
 )
 
-__all__ = ["Builder", "compared", "random_codes", "random_graph", "random_thresholds"]
+__all__ = [
+    "Builder",
+    "compared",
+    "random_chain",
+    "random_codes",
+    "random_graph",
+    "random_thresholds",
+]
 
 
 def random_codes(graph, seed, samples=1):
@@ -294,3 +301,23 @@ def random_graph(seed, nodes=4):
     if not outputs:
         return random_graph(seed + 1_000_003, nodes)
     return compared(builder.graph(outputs), seed)
+
+
+def random_chain(seed, nodes=6):
+    """Return a random network in which most maps are read once, by a convolution or a pool."""
+    builder = Builder(seed)
+    rng = builder.rng
+    shape = rng.randint(1, 9), rng.randint(8, 24), rng.randint(3, 9)
+    last = before = builder.input(shape)
+    for _ in range(nodes):
+        shape = builder.tensors[last].shape
+        kind = rng.choice(["dense", "dense", "depthwise", "depthwise", "pool"])
+        if shape == builder.tensors[before].shape and last != before and rng.random() < 0.3:
+            last = builder.add(last, before)
+        elif min(shape[1:]) < 3 or kind == "dense":
+            before, last = last, builder.conv(last, "dense")
+        elif kind == "depthwise":
+            before, last = last, builder.conv(last, "depthwise")
+        else:
+            last = builder.pool(last) or last
+    return compared(builder.graph([last]), seed)

@@ -6,16 +6,16 @@ from shiftloom.compiler.compile import compile_graph
 from shiftloom.compiler.errors import CompileError
 from shiftloom.isa.config import load_config
 from tests.compiler.test_random_networks import CRAMPED, sample
-from tests.support.graphs import random_graph
+from tests.support.graphs import random_chain, random_graph
 from tests.support.levels import check_rtl
 
 pytestmark = pytest.mark.rtl
 
 
-def run(config, engine, seeds):
+def run(config, engine, seeds, make=random_graph):
     refused = 0
     for seed in seeds:
-        graph = random_graph(seed, 1 + seed % 6)
+        graph = make(seed, 1 + seed % 6)
         try:
             program = compile_graph(graph, config)
         except CompileError:
@@ -37,6 +37,10 @@ def run(config, engine, seeds):
 @pytest.mark.parametrize("config", [load_config("tiny"), CRAMPED], ids=lambda c: c.name)
 def test_random_networks(config, engine_of):
     run(config, engine_of(config), range(100))
+
+
+def test_random_chains_with_little_memory(engine_of):
+    run(CRAMPED, engine_of(CRAMPED), range(1, 100, 4), random_chain)
 
 
 @pytest.mark.slow

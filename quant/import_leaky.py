@@ -23,7 +23,9 @@ def leaky_relu(context: Context, call: Call) -> str | None:
     mantissa, exponent = frexp(slope)
     if mantissa != 0.5 or not LEAST < exponent <= 0:
         near = 2.0 ** min(max(round(log2(slope)), LEAST), -1) if slope > 0 else 0.125
-        return f"its slope {slope:g} is not a power of two of 2^{LEAST} to 2^-1: train with {near:g}"
+        return (
+            f"its slope {slope:g} is not a power of two of 2^{LEAST} to 2^-1: train with {near:g}"
+        )
     shape = context.shape(source)
     above, scaled, below = (f"{call.output}/{part}" for part in ("above", "scaled", "below"))
     context.emit(Clip(name=above, inputs=(source,), output=above, low=0.0), shape)

@@ -93,12 +93,19 @@ class Result:
 
 ROWS = (
     Row(method="static", weight_bits=8, activation_bits=8, limit=0.3),
-    Row(method="tqt", weight_bits=8, activation_bits=8, limit=0.3, images=800),
-    Row(method="tqt", weight_bits=4, activation_bits=8, limit=1.0, images=1600),
+    Row(method="tqt", weight_bits=8, activation_bits=8, limit=0.3, images=4800),
+    Row(method="tqt", weight_bits=4, activation_bits=8, limit=1.0, images=6400),
     Row(method="lglsq", weight_bits=4, activation_bits=4, limit=1.0, images=3200),
-    Row(method="qil", weight_bits=4, activation_bits=4, limit=1.0, images=800),
-    Row(method="lglsq", weight_bits=3, activation_bits=3, limit=2.0, images=4800),
-    Row(method="lsbq", weight_bits=1, activation_bits=2, limit=8.0, images=9600),
+    Row(method="qil", weight_bits=4, activation_bits=4, limit=1.0, images=4800),
+    Row(
+        method="lglsq",
+        weight_bits=3,
+        activation_bits=3,
+        limit=2.0,
+        images=12800,
+        changes={"weight_lr": 3e-4},
+    ),
+    Row(method="lsbq", weight_bits=1, activation_bits=2, limit=8.0, images=48000),
 )
 
 

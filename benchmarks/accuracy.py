@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,14 @@ class Result:
 ROWS = (
     Row(method="static", weight_bits=8, activation_bits=8, limit=0.3),
     Row(method="tqt", weight_bits=8, activation_bits=8, limit=0.3, images=4800),
-    Row(method="tqt", weight_bits=4, activation_bits=8, limit=1.0, images=6400),
+    Row(
+        method="tqt",
+        weight_bits=4,
+        activation_bits=8,
+        limit=1.0,
+        images=6400,
+        changes={"weight_lr": 2e-4},
+    ),
     Row(method="lglsq", weight_bits=4, activation_bits=4, limit=1.0, images=3200),
     Row(method="qil", weight_bits=4, activation_bits=4, limit=1.0, images=4800),
     Row(
@@ -105,7 +112,14 @@ ROWS = (
         images=12800,
         changes={"weight_lr": 3e-4},
     ),
-    Row(method="lsbq", weight_bits=1, activation_bits=2, limit=8.0, images=48000),
+    Row(
+        method="lsbq",
+        weight_bits=1,
+        activation_bits=2,
+        limit=8.0,
+        images=16000,
+        changes={"batch": 32},
+    ),
 )
 
 
@@ -180,7 +194,7 @@ def _trained(
         return _accuracy(np.concatenate(found), labels[:count])
 
     before, start = score(FEWER), time.process_time()
-    recipe = recipe_for(row.method, **{"epochs": 1, **row.changes})
+    recipe = replace(recipe_for(row.method, epochs=1), **row.changes)
     fit(
         network,
         {source: images},

@@ -16,8 +16,9 @@ residual stream, and what the last layer reads have 8 bits; the other bits are t
 What is deployed is shifts and comparators alone.
 
 `before` is the network calibrated on 50 images (500 images scored), `after` the same after training
-on so many images (no augmentation, batches of 64 or 32, cosine schedule, half of the loss from the float
-network's outputs), with CPU seconds of one thread. Such schedules take minutes; the papers', days.
+on so many images (no augmentation, batches of 64 or 32, cosine schedule, half of the loss from the
+float network's outputs), with CPU seconds of one thread. Such schedules take minutes; the papers',
+days.
 
 | method | weights | maps | before | after | below float | asked | images x epochs | seconds |
 |---|---|---|---|---|---|---|---|---|

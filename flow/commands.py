@@ -2,8 +2,9 @@
 
 from .asking_commands import check, doctor, info, simulate, verify
 from .board_commands import build, run
-from .making_commands import compile, demo, export, generate, quantize
+from .making_commands import compile, demo, export, generate
 from .measuring_commands import explore, report
+from .quantize_command import quantize
 
 __all__ = ["COMMANDS"]
 

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .console import Shown, print_error
-from .options import DEFAULT, NO, YES, Bits, Flag, Output
+from .options import DEFAULT, NO, YES, Flag, Output
 
-__all__ = ["compile", "demo", "export", "generate", "quantize"]
+__all__ = ["compile", "demo", "export", "generate"]
 
 
 def generate(*, output: Output, config: str = "base", shown: Shown = DEFAULT) -> int:
@@ -33,61 +33,6 @@ def generate(*, output: Output, config: str = "base", shown: Shown = DEFAULT) ->
         files = verb(config, output, progress=progress)
     paths = [str(output / name) for name in files]
     shown.show({"files": paths}, *paths)
-    return YES
-
-
-def quantize(
-    model: Path,
-    /,
-    *,
-    output: Output,
-    calibration: Path | None = None,
-    weight_bits: Bits = 8,
-    activation_bits: Bits = 8,
-    two_stage: Flag = False,
-    per_channel: Flag = False,
-    shown: Shown = DEFAULT,
-) -> int:
-    """Turn a float ONNX model into a network of integers with power-of-two scales.
-
-    Example: `shiftloom quantize model.onnx --calibration images.npy -o model.q.onnx`
-
-    Parameters
-    ----------
-    model
-        ONNX file: float; or QDQ with scales that are powers of two, or QONNX, which are imported
-        as they are; or .npz of a trained binary perceptron.
-    output
-        File to write: an ONNX model that other runtimes run too.
-    calibration
-        Samples in the model's own input layout, batch first: .npy, or .npz with one array for
-        each input. Without them seeded noise is used, and accuracy means nothing.
-    weight_bits
-        Width of weights; the first and the last layer keep 8 bits.
-    activation_bits
-        Width of feature maps.
-    two_stage
-        Round accumulator and bias to 16 bits first, as TQT's published integer path does.
-    per_channel
-        One weight scale per output channel.
-    """
-    from .info import info
-    from .quantize import quantize as verb
-    from .tables import facts_table
-
-    with shown.progress() as progress:
-        verb(
-            model,
-            calibration,
-            output,
-            weight_bits=weight_bits,
-            activation_bits=activation_bits,
-            two_stage=two_stage,
-            per_channel=per_channel,
-            progress=progress,
-        )
-    facts = {"file": str(output), **info(output)}
-    shown.show(facts, facts_table(facts))
     return YES
 
 

@@ -13,7 +13,7 @@ from .float_graph import FloatGraph, FloatNode
 from .host_models import evaluate, evaluate_once
 from .layout import decode_layout, encode_layout
 
-__all__ = ["run_float"]
+__all__ = ["run_float", "run_tensors"]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -34,6 +34,12 @@ def run_float(graph: FloatGraph, inputs: Mapping[str, Array]) -> dict[str, Float
     ModelError
         An input is missing.
     """
+    values = run_tensors(graph, inputs)
+    return {name: _output(graph, name, values[name]) for name in graph.outputs}
+
+
+def run_tensors(graph: FloatGraph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return every tensor of a float graph; see :func:`run_float`."""
     values: dict[str, Array] = {}
     for name in graph.inputs:
         if name not in inputs:
@@ -43,7 +49,7 @@ def run_float(graph: FloatGraph, inputs: Mapping[str, Array]) -> dict[str, Float
         values[name] = given if edge is None else encode_layout(given, edge, graph.shapes[name])
     for node in graph.nodes:
         values[node.output] = run_node(graph, node, [values[name] for name in node.inputs])
-    return {name: _output(graph, name, values[name]) for name in graph.outputs}
+    return values
 
 
 def _output(graph: FloatGraph, name: str, value: Array) -> Floats:

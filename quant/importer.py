@@ -18,6 +18,7 @@ from .errors import ModelError, UnsupportedError
 from .float_graph import FloatGraph, Reshape
 from .import_constants import fold
 from .import_context import Call, Context
+from .import_leaky import leaky_relu
 from .interchange import qonnx_nodes as qonnx
 from .model_file import operator_set, read_model, tensor_array
 from .rewrite import rename
@@ -56,6 +57,7 @@ HANDLERS: Mapping[str, Callable[[Context, Call], str | None]] = {
     "Relu": elementwise.relu,
     "Reshape": shapes.reshape,
     "Hardmax": elementwise.softmax,
+    "LeakyRelu": leaky_relu,
     "LogSoftmax": elementwise.softmax,
     "Slice": shapes.slice_,
     "Softmax": elementwise.softmax,

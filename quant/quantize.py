@@ -20,7 +20,7 @@ from .interchange.exact import has_staircases, lower
 from .static import quantize_graph
 from .transforms import prepare
 
-__all__ = ["noise", "quantize_model"]
+__all__ = ["calibration_samples", "noise", "quantize_model"]
 
 Array = NDArray[Any]
 
@@ -79,12 +79,7 @@ def quantize_model(
         return lower(graph, lambda name: _input_samples(graph, calibration, name, seed))
     if not graph.edges:
         graph = prepare(graph)
-    if calibration is None:
-        samples, message = noise(graph, seed)
-        if message:
-            warnings.warn(message, QuantizationWarning, stacklevel=2)
-    else:
-        samples = _samples(graph, calibration)
+    samples = calibration_samples(graph, calibration, seed)
     return quantize_graph(graph, samples, options, progress)
 
 
@@ -93,7 +88,7 @@ def _input_samples(
 ) -> Array:
     """Return samples of an input that a quantized model leaves in float."""
     if calibration is not None:
-        return _samples(graph, calibration)[name]
+        return calibration_samples(graph, calibration)[name]
     warnings.warn(
         f"the model does not quantize its input {name}, and there is no calibration data: seeded "
         "normal noise sets the step of its 8 bits; give real samples",
@@ -104,7 +99,30 @@ def _input_samples(
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def _samples(graph: FloatGraph, calibration: Array | Mapping[str, Array]) -> dict[str, Array]:
+def calibration_samples(
+    graph: FloatGraph, calibration: Array | Mapping[str, Array] | None, seed: int = 0
+) -> dict[str, Array]:
+    """Return up to 50 samples for each input of a model.
+
+    Parameters
+    ----------
+    graph : FloatGraph
+        The model, as feature maps.
+    calibration : array or mapping, optional
+        See :func:`quantize_model`.
+    seed : int
+        Of the noise that is used, with a warning, where there are none.
+
+    Raises
+    ------
+    ModelError
+        There are none for an input.
+    """
+    if calibration is None:
+        samples, message = noise(graph, seed)
+        if message:
+            warnings.warn(message, QuantizationWarning, stacklevel=3)
+        return samples
     if not isinstance(calibration, Mapping):
         if len(graph.inputs) != 1:
             raise ModelError(

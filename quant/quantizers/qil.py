@@ -37,7 +37,7 @@ class Qil:
         Signed codes are ``-q … q`` with ``q = 2**(bits - 1) - 1``, unsigned ones ``0 … q`` with
         ``q = 2**bits - 1``.
     signed : bool
-        Weights, or activations.
+        Weights, and activations that can be negative; or activations that cannot.
 
     Raises
     ------
@@ -61,6 +61,11 @@ class Qil:
     def levels(self) -> int:
         """Largest code, ``q``."""
         return (1 << (self.bits - self.signed)) - 1
+
+    @property
+    def high(self) -> int:
+        """Largest code."""
+        return self.levels
 
     @property
     def low(self) -> int:
@@ -98,11 +103,10 @@ class Qil:
     def boundaries(self) -> tuple[Boundary, ...]:
         """Return the comparators of activations, for :func:`.comparators.integer_bank`.
 
-        Raises
-        ------
-        ValueError
-            The quantizer is one of weights, which are stored as codes.
+        Signed ones mirror the unsigned; zero itself keeps code 0, whatever the interval is.
         """
-        if self.signed:
-            raise ValueError("boundaries must be asked of an unsigned quantizer, not of weights")
-        return tuple(Boundary(value) for value in self.magnitudes())
+        if not self.signed:
+            return tuple(Boundary(value) for value in self.magnitudes())
+        rising = [Boundary(max(value, 0.0), included=value > 0) for value in self.magnitudes()]
+        falling = [Boundary(-b.value, included=not b.included) for b in reversed(rising)]
+        return (*falling, *rising)

@@ -86,3 +86,16 @@ class ThresholdFreezer:
     def average(self, index: int) -> Tensor:
         """Return the moving average of a threshold."""
         return self._averages[index] / (1 - self.decay**self.steps)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return averages and sums by name, for a checkpoint."""
+        parts = {"average": self._averages, "sum": self._sums}
+        return {f"{name}.{i}": t for name, ts in parts.items() for i, t in enumerate(ts)}
+
+    def load(self, tensors: dict[str, Tensor], steps: int, frozen: Sequence[int]) -> None:
+        """Go on from a checkpoint."""
+        for name, kept in self.tensors().items():
+            kept.copy_(tensors[name])
+        self.steps = steps
+        for index in frozen:
+            self.thresholds[index].requires_grad_(False)

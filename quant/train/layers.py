@@ -100,8 +100,16 @@ class ConvLayer(nn.Module):
 
 def convolve(node: fg.Conv, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return a convolution, its padding included."""
+    top, left, bottom, right = node.padding
+    even = (top, left) == (bottom, right)
     result: Tensor = functional.conv2d(
-        pad(x, node.padding), weight, bias, node.stride, 0, node.dilation, node.groups
+        x if even else pad(x, node.padding),
+        weight,
+        bias,
+        node.stride,
+        (top, left) if even else 0,
+        node.dilation,
+        node.groups,
     )
     return result
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..quantizers.lglsq import Lglsq, decide, initial_step
+from .coded import Coded
 from .gradients import scale_gradient, simulate_gradient, straight_through
 
 __all__ = ["STEP_GRADIENTS", "LglsqQuantizer"]
@@ -32,6 +33,9 @@ __all__ = ["STEP_GRADIENTS", "LglsqQuantizer"]
 STEP_GRADIENTS = ("probe", "relative", "lsq")
 
 LEAST_STEP = 2.0**-24
+
+#: Values that a probe looks at, evenly spaced.
+PROBED = 1 << 15
 
 
 class _Round(torch.autograd.Function):
@@ -74,6 +78,9 @@ class LglsqQuantizer(nn.Module):
         Values outside the range get no gradient (activations); LLSQ passes weights' on.
     """
 
+    #: A factor on the weights changes their codes.
+    rescales = True
+
     def __init__(
         self,
         bits: int,
@@ -104,7 +111,8 @@ class LglsqQuantizer(nn.Module):
 
     def direction(self, x: Tensor) -> int:
         """Return the probe's direction for some values: 1 grow, -1 shrink, 0 keep."""
-        x, errors = x.detach(), []
+        x, errors = x.detach().ravel(), []
+        x = x[:: max(1, x.numel() // PROBED)]
         for factor in (0.5, 1.0, 2.0):
             step = self.step.detach() * factor
             codes = torch.round(x / step).clamp(self.form.low, self.form.high)
@@ -123,13 +131,17 @@ class LglsqQuantizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return quantized values."""
+        return self.coded(x).values()
+
+    def coded(self, x: Tensor) -> Coded:
+        """Return codes, and the step as their unit."""
         step = self._trained_step(x)
         scaled = x / step
         clipped = scaled.clamp(self.form.low, self.form.high)
         if not self.clips:
             clipped = straight_through(scaled, clipped.detach())
         codes: Tensor = _Round.apply(clipped, self.sharpness, self.delta)
-        return codes * step
+        return Coded(codes, step)
 
     def deployed(self) -> Lglsq:
         """Return the NumPy twin."""

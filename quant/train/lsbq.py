@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..quantizers.lsbq import SCHEMES, Lsbq
 from .tqt import power_of_two
 
-__all__ = ["LsbqActivation", "LsbqWeight", "scalars", "signed_powers"]
+__all__ = ["LsbqActivation", "LsbqWeight", "scalars", "signed_powers", "signs"]
 
 AVERAGES = ("off", "eval_only", "train_and_eval")
 
@@ -32,6 +32,12 @@ class _Sign(torch.autograd.Function):
         (u,) = ctx.saved_tensors
         passed: Tensor = gradients[0] * (u.abs() <= 1)
         return passed
+
+
+def signs(values: Tensor) -> Tensor:
+    """Return -1 and 1, 1 for zero; gradients pass where a value lies in ``-1 … 1``."""
+    result: Tensor = _Sign.apply(values)
+    return result
 
 
 def _split(rows: Tensor, keep_lower: bool) -> Tensor:

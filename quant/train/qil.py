@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..quantizers.lglsq import initial_step
 from ..quantizers.qil import Qil
+from .coded import Coded
 from .gradients import straight_through
 
 __all__ = ["QilQuantizer", "progressive"]
@@ -40,19 +42,33 @@ class QilQuantizer(nn.Module):
         have 1.
     """
 
+    #: A factor on the weights changes their codes.
+    rescales = True
+
+    magnitude: Tensor
+
     def __init__(self, bits: int, *, signed: bool, train_gamma: bool = False) -> None:
         super().__init__()
         self.bits, self.signed = bits, signed
         self.centre = nn.Parameter(torch.tensor(0.5))
         self.distance = nn.Parameter(torch.tensor(0.5))
         self.gamma = nn.Parameter(torch.tensor(1.0), requires_grad=train_gamma and signed)
+        #: What a value of one is worth to the layer behind; its norm absorbs it as it does all.
+        self.register_buffer("magnitude", torch.ones(()))
 
-    def initialise(self, values: NDArray[Any]) -> None:
-        """Set the interval to ``0 … max|x|``; the paper's own start is not known."""
-        half = max(float(np.abs(values).max()) / 2, LEAST_DISTANCE)
+    def initialise(self, values: NDArray[Any], method: str = "max") -> None:
+        """Set the interval to ``0 … max|x|``, or (``"mse"``) to where rounding errs least.
+
+        The paper's own start is not known.
+        """
+        top = float(np.abs(values).max())
+        if method == "mse":
+            top = initial_step(values, self.bits, self.signed, method) * self.levels
+        half = max(top / 2, LEAST_DISTANCE)
         with torch.no_grad():
             self.centre.fill_(half)
             self.distance.fill_(half)
+            self.magnitude.fill_(2 * half)
 
     def transform(self, x: Tensor) -> Tensor:
         """Return transformed values, differentiable in all of the interval's parameters."""
@@ -67,10 +83,21 @@ class QilQuantizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return quantized values, codes over ``q``."""
-        levels = 2 ** (self.bits - int(self.signed)) - 1
-        transformed = self.transform(x)
+        transformed, levels = self.transform(x), self.levels
         rounded = torch.floor(transformed.abs() * levels + 0.5)
         return straight_through(transformed, torch.sign(transformed) * rounded / levels)
+
+    @property
+    def levels(self) -> int:
+        """Largest code, ``q``."""
+        return 2 ** (self.bits - int(self.signed)) - 1
+
+    def coded(self, x: Tensor) -> Coded:
+        """Return codes ``-q … q`` or ``0 … q``, and their constant unit."""
+        transformed, levels = self.transform(x), self.levels
+        rounded = torch.floor(transformed.abs() * levels + 0.5)
+        codes = straight_through(transformed * levels, torch.sign(transformed) * rounded)
+        return Coded(codes, self.magnitude / levels)
 
     def deployed(self) -> Qil:
         """Return the NumPy twin."""

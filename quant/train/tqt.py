@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...isa.requantize import Rounding
 from ..quantizers.tqt import Tqt, initial_log2_t
+from .coded import Coded
 
 __all__ = ["TqtQuantizer", "power_of_two", "quantize"]
 
@@ -99,6 +100,11 @@ class TqtQuantizer(nn.Module):
             shape[self.form.axis] = -1
         form = self.form if rounding is None else replace(self.form, rounding=rounding)
         return quantize(x, self.log2_t.view(shape), form)
+
+    def coded(self, x: Tensor, rounding: Rounding | None = None) -> Coded:
+        """Return codes and their unit, a power of two without gradient (one for the tensor)."""
+        unit = self.scale()[0]
+        return Coded(self(x, rounding) / unit, unit)
 
     def scale(self) -> Tensor:
         """Return the value of one code step, without gradient: one, or one per channel."""

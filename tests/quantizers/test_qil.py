@@ -71,9 +71,14 @@ def test_values_are_codes_over_levels():
     assert qil.values(np.array([0.0, 0.45, 0.6, 9.0])) == pytest.approx([0, 1 / 3, 2 / 3, 1])
 
 
-def test_weights_have_no_boundaries():
-    with pytest.raises(ValueError, match="unsigned"):
-        Qil(centre=0.5, distance=0.3, bits=2, signed=True).boundaries()
+@pytest.mark.parametrize("centre", [0.2, 0.3, 0.5])
+@pytest.mark.parametrize("bits", [2, 4])
+def test_signed_activations_are_comparators_too(centre, bits):
+    qil = Qil(centre=centre, distance=0.3, bits=bits, signed=True)
+    x = np.concatenate([np.linspace(-1, 1, 4001), [0.0]])
+    reached = [(x >= b.value) if b.included else (x > b.value) for b in qil.boundaries()]
+    assert (qil.low + np.sum(reached, axis=0) == qil.codes(x)).mean() > 0.999  # ties in floats
+    assert (qil.codes(x[[-1]]) == qil.low + np.sum(reached, axis=0)[-1]).all()
 
 
 @pytest.mark.parametrize("fields", [{"distance": 0.0}, {"gamma": -1.0}, {"bits": 9}, {"bits": 1}])

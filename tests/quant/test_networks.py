@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from benchmarks.images import golden_time
-from benchmarks.networks import trained
+from benchmarks.subjects import trained
 from shiftloom.quant import golden
 from shiftloom.quant.export import save_graph
 from shiftloom.quant.float_run import run_float

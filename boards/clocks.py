@@ -9,8 +9,8 @@ from .board import BoardError
 
 __all__ = ["Ecp5Loop", "ecp5_loop", "make_ecp5_clock"]
 
-#: Megahertz that the ECP5's oscillator and phase detector allow (family data sheet, FPGA-DS-02012,
-#: sysCLOCK PLL timing).
+#: Frequencies that the ECP5's oscillator and phase detector allow, as Project Trellis' ecppll has
+#: them.
 _VCO_HZ = 400_000_000, 800_000_000
 _DETECTOR_HZ = 3_125_000, 400_000_000
 

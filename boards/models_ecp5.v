@@ -1,7 +1,7 @@
 // Models of ECP5 cells that Yosys uses but has no simulation models of, as far as it uses them.
 //
-// Behaviour from Lattice's memory and DSP usage guides for ECP5 (FPGA-TN-02204, FPGA-TN-02205) and
-// the port use of Yosys' techmaps. What is not modelled does not elaborate.
+// Behaviour from how Yosys' techmaps use their ports; not checked against a vendor's models. What is
+// not modelled does not elaborate.
 
 // Block memory of 16 kbit. A word of 18 bits is two bytes of nine; narrow widths leave out the
 // ninth bit, and 36 bits are written by port A and read by port B as two words.

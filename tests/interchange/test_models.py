@@ -116,3 +116,12 @@ def test_digits_on_generated_verilog(name):
     with pytest.warns(match="runs on the host"):
         found = sl.verify(graph, "tiny", images)
     assert found.equal, found.verdict()
+
+
+@pytest.mark.data
+def test_jets_on_generated_verilog():
+    inputs = jets(20)
+    graph = quantize_model(data_path("models", "qonnx_jet", "qkeras_jettagging.onnx"), inputs)
+    with pytest.warns(match="runs on the host"):
+        found = sl.verify(graph, "tiny", inputs)
+    assert found.equal, found.verdict()

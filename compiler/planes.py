@@ -125,7 +125,8 @@ def plane_tensors(
         if name in kept or not readers or not _storable(graph, maker, config):
             continue
         pairs = [engine_cycles(graph, node, config) for node in readers]
-        if all(pair is not None and pair[1] < pair[0] for pair in pairs):
+        # At equal cycles bits still take less memory, on the chip and on the bus.
+        if all(pair is not None and pair[1] <= pair[0] for pair in pairs):
             found.add(name)
     return found
 

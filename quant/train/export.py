@@ -7,6 +7,7 @@ import numpy as np
 
 from ...isa.requantize import Rounding
 from .. import float_graph as fg
+from ..bipolar import mark_bipolar
 from ..calibrator import Options
 from ..float_graph import FloatGraph, FloatNode, Format
 from ..graph import AveragePool, Conv, Node, QuantGraph
@@ -50,7 +51,8 @@ class _Export:
             for name in prescribed.inputs
         }
         made = quantize_graph(prescribed, samples, Options())
-        return replace(made, nodes=tuple(self._finished(made, node) for node in made.nodes))
+        nodes = tuple(self._finished(made, node) for node in made.nodes)
+        return mark_bipolar(replace(made, nodes=nodes))
 
     def _formats(self) -> dict[str, Format]:
         network, plan = self.network, self.plan

@@ -61,3 +61,12 @@ def test_ten_images_are_equal_on_rtl(method):
     assert found.difference is None
     assert found.samples == 10
     assert found.integers > 4000
+
+
+@pytest.mark.rtl
+def test_a_least_squares_binary_network_on_the_bit_array():
+    graph = network("lsbq")
+    program = compile_graph(graph, load_config("bits"))
+    assert [layer.name for layer in program.layers if layer.engine == "bits"]
+    found = verify(graph, "bits", images()[0], samples=10)
+    assert found.equal, found.verdict()

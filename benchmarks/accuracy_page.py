@@ -51,6 +51,6 @@ def _line(row: Mapping[str, Any]) -> str:
         f"{below:.2f}",
         f"{row['limit']:.1f}: {met}",
         trained,
-        f"{row['seconds']:.0f}" if row["images"] else "",
+        f"{row['seconds']:.0f}" if row["seconds"] > 1 else "",  # not where a checkpoint had it all
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"

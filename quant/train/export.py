@@ -78,7 +78,12 @@ class _Export:
         shapes = dict(graph.shapes)
         for name in graph.inputs:
             nodes += self._recoded(name, shapes)
+        waiting: dict[str, FloatNode] = {}
         for node in graph.nodes:
+            if node.output in self.plan.wide:  # just before its addition, whose drain it is
+                waiting[node.output] = self._trained(node)
+                continue
+            nodes += [waiting.pop(name) for name in node.inputs if name in waiting]
             nodes.append(self._trained(node))
             nodes += self._recoded(node.output, shapes)
         return replace(graph, nodes=tuple(nodes), formats=self.formats, shapes=shapes)

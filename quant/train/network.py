@@ -34,9 +34,10 @@ class Network(nn.Module):
     """A network whose weights, norms and quantizers are trained together.
 
     Its codes are those of the integer network that
-    :func:`~shiftloom.quant.train.export.export_network` returns: exactly so in float64, and in
-    float32 as long as no sum exceeds 24 bits. Host operators at the end of the graph, such as a
-    softmax, are left out: the network returns what they read.
+    :func:`~shiftloom.quant.train.export.export_network` returns: exactly so in float64. In float32
+    a sum may exceed 24 bits, and a value may round to the other side of a real boundary. Host
+    operators at the end of the graph, such as a softmax, are left out: the network returns what
+    they read.
 
     Parameters
     ----------

@@ -10,6 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shiftloom.compiler.compile import compile_graph
+from shiftloom.isa.config import load_config
 from shiftloom.quant import golden
 from shiftloom.quant.graph import Add, Conv
 from shiftloom.quant.importer import import_onnx
@@ -104,6 +106,21 @@ def test_residual_blocks_equal_their_integers(method, relu, down):
         if isinstance(node, Add):
             assert {graph.tensors[name].bits for name in node.inputs} == {8, 16}
             assert node.shifts == (0, 0)
+
+
+def test_sums_of_16_bits_stand_just_before_their_addition():
+    """Else the addition drains with its other operand, and they would have to be stored."""
+    net = Net(["n", 3, 8, 8], seed=1)
+    x = net.node("Relu", net.conv("x", 8, 3, pads=[1, 1, 1, 1]))
+    y = net.conv(net.node("Relu", net.conv(x, 8, 8, pads=[1, 1, 1, 1])), 8, 8, kernel=1)
+    z = net.node("MaxPool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])  # after the convolution
+    x = net.node("Relu", net.node("Add", y, z))
+    found = built(net.model(net.conv(x, 5, 8, kernel=8)), noise(20, 3, 8, 8), "lglsq", 4, 4)
+    graph = assert_equal_everywhere(found, noise(4, 3, 8, 8, seed=1))
+    compile_graph(graph, load_config("tiny"))
+    order = [node.output for node in graph.nodes]
+    (add,) = [node for node in graph.nodes if isinstance(node, Add)]
+    assert order.index(add.output) == order.index(add.inputs[0]) + 1
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -17,6 +17,7 @@ from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_compiler import BuildError
 
 from .subjects import MissingDataError
+from .topologies import TopologyError
 
 __all__ = ["ERROR", "BenchmarkError", "changed_environment", "run"]
 
@@ -38,6 +39,7 @@ _EXPECTED = (
     ModelError,
     SimulationError,
     ToolError,
+    TopologyError,
 )
 
 

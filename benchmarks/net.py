@@ -36,6 +36,14 @@ class Net:
     def __post_init__(self) -> None:
         self.generator = np.random.default_rng(1)
         self.tensors["image"] = TensorType(shape=self.shape)
+        self.inputs = ["image"]
+
+    def another_input(self, shape: tuple[int, int, int]) -> str:
+        """Add an input beside ``image``."""
+        name = f"input{len(self.inputs)}"
+        self.tensors[name] = TensorType(shape=shape)
+        self.inputs.append(name)
+        return name
 
     def _tensor(
         self, channels: int, height: int, width: int, *, signed: bool, bits: int = 8
@@ -152,19 +160,16 @@ class Net:
         )
         return output
 
-    def graph(self, output: str) -> QuantGraph:
+    def graph(self, *outputs: str) -> QuantGraph:
         """Return the network."""
-        shape = self.tensors[output].shape
+        edges = [*self.inputs, *outputs]
         return QuantGraph(
             name=self.name,
-            inputs=("image",),
-            outputs=(output,),
+            inputs=tuple(self.inputs),
+            outputs=outputs,
             tensors=self.tensors,
             nodes=tuple(self.nodes),
-            edges={
-                "image": EdgeLayout(shape=(1, *self.shape)),
-                output: EdgeLayout(shape=(1, *shape)),
-            },
+            edges={name: EdgeLayout(shape=(1, *self.tensors[name].shape)) for name in edges},
         )
 
 

@@ -4,7 +4,7 @@ from shiftloom.quant.graph import QuantGraph
 
 from .net import Net
 
-__all__ = ["SHAPES", "network"]
+__all__ = ["SHAPES", "network", "small_resnet18"]
 
 
 def _mobilenet_v1(width: float = 1.0, size: int = 224, classes: int = 1000) -> QuantGraph:
@@ -31,8 +31,8 @@ def _mobilenet_v2() -> QuantGraph:
     return net.graph(net.conv(net.mean(net.conv(x, 1280)), 1000, relu=False))
 
 
-def _resnet(name: str, counts: tuple[int, ...], bottleneck: bool) -> QuantGraph:
-    net = Net(name, (3, 224, 224))
+def _resnet(name: str, counts: tuple[int, ...], bottleneck: bool, size: int = 224) -> QuantGraph:
+    net = Net(name, (3, size, size))
     x = net.max_pool(net.conv("image", 64, 7, 2))
     for stage, count in enumerate(counts):
         for index in range(count):
@@ -106,6 +106,11 @@ SHAPES = {
     "mobilenet_v1_025_96": lambda: _mobilenet_v1(0.25, 96, 2),
     "mobilenet_v2": _mobilenet_v2,
 }
+
+
+def small_resnet18(size: int) -> QuantGraph:
+    """Return ResNet-18, all weights in their size, for images of ``size`` rows and columns."""
+    return _resnet(f"resnet18_{size}", (2, 2, 2, 2), False, size)
 
 
 def network(name: str) -> QuantGraph:

@@ -11,9 +11,9 @@ _HEAD = """\
 ResNet-20 on CIFAR-10 (91.73 % on all 10,000 test images in float, as published). Every figure below
 is of the first 2,000 test images, where float has {floats:.2f} %; noise is about half a point.
 Static rows are scored by the golden network, trained ones by the forward pass of training, whose
-outputs were equal to golden's on the first 100 images (no more were compared). Weights of the first and the last layer, the
-residual stream, and what the last layer reads have 8 bits; the other bits are those of the row.
-What is deployed is shifts and comparators alone.
+outputs were equal to golden's on the first 100 images (no more were compared). Weights of the first
+and the last layer, the residual stream, and what the last layer reads have 8 bits; the other bits
+are those of the row. What is deployed is shifts and comparators alone.
 
 `before` is the network calibrated on 50 images (500 images scored), `after` the same after training
 on so many images (no augmentation, batches of 64 or 32, cosine schedule, half of the loss from the

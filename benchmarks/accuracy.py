@@ -110,7 +110,7 @@ ROWS = (
         weight_bits=3,
         activation_bits=3,
         limit=2.0,
-        images=25600,
+        images=12800,
         changes={"weight_lr": 3e-4},
     ),
     Row(

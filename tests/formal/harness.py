@@ -1,9 +1,24 @@
 """What designs for proofs are made of."""
 
+import inspect
+import sys
+import types
+
 from amaranth import Fragment, Module, Mux, Signal
 from amaranth.hdl import Assume, Value
 
-__all__ = ["clamp", "delayed", "holds", "inner", "opened", "still"]
+__all__ = ["broken", "clamp", "delayed", "holds", "inner", "opened", "still"]
+
+
+def broken(block: type, was: str, instead: str) -> type:
+    """Return a class as it is after a change in the source text of its module."""
+    module = sys.modules[block.__module__]
+    source = inspect.getsource(module)
+    assert source.count(was) == 1, was
+    changed = types.ModuleType(module.__name__)
+    changed.__package__ = module.__package__
+    exec(compile(source.replace(was, instead), module.__file__, "exec"), changed.__dict__)
+    return getattr(changed, block.__name__)
 
 
 def opened(m: Module, name: str, block, platform=None):
@@ -60,10 +75,10 @@ def holds(m: Module, stream, statement, name: str, unless=0) -> None:
     name : str
         In messages.
     unless : Value
-        What is offered at the same time as this may be withdrawn.
+        What is offered may be withdrawn while this is set.
     """
     waits, payload = Signal(name=f"{name}_waits"), Value.cast(stream.payload)
     before = Signal(len(payload), name=f"{name}_before", reset_less=True)
-    m.d.sync += [waits.eq(stream.valid & ~stream.ready & ~unless), before.eq(payload)]
+    m.d.sync += [waits.eq(stream.valid & ~stream.ready), before.eq(payload)]
     kept = stream.valid & (payload == before)
-    m.d.comb += statement(~waits | kept, f"{name} holds what it offers")
+    m.d.comb += statement(~waits | kept | unless, f"{name} holds what it offers")

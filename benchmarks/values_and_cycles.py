@@ -51,6 +51,8 @@ _FASTER = 100
 class Speeds:
     """Processor seconds for one image, by each way to its values and cycles.
 
+    The shortest of ``RUNS``, so that the program's instructions are decoded before; RTL runs once.
+
     Parameters
     ----------
     name, config : str

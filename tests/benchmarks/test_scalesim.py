@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import scalesim
+from benchmarks import scalesim, scalesim_compare
 from benchmarks.command import BenchmarkError
 from benchmarks.model_cost import ModelCost, measure_model
 from benchmarks.peak import peak_bytes
@@ -39,7 +39,7 @@ def data(tmp_path, monkeypatch):
     (tmp_path / "topologies").mkdir()
     (tmp_path / "topologies" / "Resnet50.csv").write_text(LIST)
     monkeypatch.setenv("SHIFTLOOM_DATA", str(tmp_path))
-    monkeypatch.setattr(scalesim, "measure_model", in_process)
+    monkeypatch.setattr(scalesim_compare, "measure_model", in_process)
 
 
 def test_cost_is_that_of_a_process_of_its_own():
@@ -67,9 +67,9 @@ def test_a_program_that_cannot_run_is_named():
 
 
 def test_every_machine_is_measured(monkeypatch):
-    monkeypatch.setattr(scalesim, "measure_model", in_process)
-    found = scalesim.compare("list", LAYERS, TINY)
-    assert list(found.ours) == list(scalesim.MACHINES)
+    monkeypatch.setattr(scalesim_compare, "measure_model", in_process)
+    found = scalesim_compare.compare("list", LAYERS, TINY)
+    assert list(found.ours) == list(scalesim_compare.MACHINES)
     standard, ideal, wide = (cost.cycles for cost in found.ours.values())
     assert standard > ideal != wide
     size = TINY.rows
@@ -80,14 +80,14 @@ def test_every_machine_is_measured(monkeypatch):
 
 def test_a_program_with_less_work_is_not_compared(monkeypatch):
     shorter = graph_of("list", LAYERS[1:])
-    monkeypatch.setattr(scalesim, "graph_of", lambda *_, **__: shorter)
+    monkeypatch.setattr(scalesim_compare, "graph_of", lambda *_, **__: shorter)
     with pytest.raises(BenchmarkError, match=r"list: 248,832 .* instead of 479,232"):
-        scalesim.compare("list", LAYERS, TINY)
+        scalesim_compare.compare("list", LAYERS, TINY)
 
 
 def test_arrays_that_are_not_square_are_refused():
     with pytest.raises(BenchmarkError, match="must be square"):
-        scalesim.compare("list", LAYERS, load_config("odd"))
+        scalesim_compare.compare("list", LAYERS, load_config("odd"))
 
 
 def test_the_command_prints_goals(data, capsys):
@@ -103,8 +103,8 @@ def test_the_command_prints_goals(data, capsys):
 
 
 def test_only_resnet50_has_goals(monkeypatch):
-    monkeypatch.setattr(scalesim, "measure_model", in_process)
-    assert scalesim.goals_of([scalesim.compare("list", LAYERS, TINY)]) == []
+    monkeypatch.setattr(scalesim_compare, "measure_model", in_process)
+    assert scalesim.goals_of([scalesim_compare.compare("list", LAYERS, TINY)]) == []
 
 
 def test_the_smallest_layers_are_chosen_once_each():

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks import values_and_cycles
+from benchmarks import speeds, values_and_cycles
 from benchmarks.command import BenchmarkError
 from benchmarks.net import Net
 from benchmarks.shapes import network, small_resnet18
@@ -27,7 +27,7 @@ def small():
 
 def measured(engine_of, graph=None):
     program = compile_graph(small(), TINY)
-    return values_and_cycles.measure_speeds("small", graph or small(), program, engine_of(TINY))
+    return speeds.measure_speeds("small", graph or small(), program, engine_of(TINY))
 
 
 @pytest.mark.rtl
@@ -53,7 +53,7 @@ def test_other_values_are_named(engine_of):
 @pytest.mark.rtl
 def test_other_cycles_are_named(engine_of, monkeypatch):
     slower = partial(run_segment, memory=Memory(latency=33))
-    monkeypatch.setattr(values_and_cycles, "run_segment", slower)
+    monkeypatch.setattr(speeds, "run_segment", slower)
     with pytest.raises(BenchmarkError, match=r"small, cycle engine: .* cycles, .* by the model"):
         measured(engine_of)
 

@@ -5,7 +5,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -13,22 +13,20 @@ from cyclopts import Parameter
 from rich.console import RenderableType
 from rich.table import Table
 
-from shiftloom.compiler.compile import compile_graph
 from shiftloom.flow.console import Shown
 from shiftloom.flow.options import DEFAULT
 from shiftloom.flow.progress import Progress
 from shiftloom.flow.tables import plain_table
 from shiftloom.isa.config import Config, load_config
-from shiftloom.sim.cycle.memory import Memory
 
-from .command import BenchmarkError, run
+from .command import run
 from .goals import Goal, all_met, goals_data, goals_table
-from .model_cost import ModelCost, measure_model
+from .scalesim_compare import IDEAL, STANDARD, Comparison, compare
 from .scalesim_peer import DATAFLOWS, PeerRun, run_peer, smallest
 from .subjects import data_file
-from .topologies import Layer, graph_of, read_topology
+from .topologies import Layer, read_topology
 
-__all__ = ["MACHINES", "Comparison", "compare", "goals_of", "main", "scalesim"]
+__all__ = ["goals_of", "main", "scalesim"]
 
 Name = Literal[
     "resnet50",
@@ -52,76 +50,10 @@ _FILES = {
     "mobilenet_depthwise": "mobilenet.csv",
 }
 
-#: Bytes of the bus and memory, by a name of their own. Memory sends a beat in every cycle.
-MACHINES = {
-    "128-bit bus, latency 32": (16, Memory()),
-    "128-bit bus, ideal": (16, Memory(latency=1)),
-    "512-bit bus, ideal": (64, Memory(latency=1)),
-}
-_STANDARD, _IDEAL, _WIDE = MACHINES
-
 _TITLES = {"ws": "SCALE-Sim, weight stationary", "os": "SCALE-Sim, output stationary"}
 
 #: Of ResNet-50: share of the array with ideal memory, seconds and bytes of the model.
 _UTILIZATION, _SECONDS, _GIBIBYTES = 0.97, 5.0, 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """A list of layers on our machines and on SCALE-Sim's array.
-
-    Parameters
-    ----------
-    name : str
-        The list.
-    layers, macs : int
-        How many layers, and their multiply-accumulates.
-    size : int
-        Rows and columns of the array.
-    ours : dict
-        What the cycle model says and costs, for each of ``MACHINES``.
-    peer : dict
-        Compute cycles that SCALE-Sim reports, for each of ``DATAFLOWS``: the closed form.
-    """
-
-    name: str
-    layers: int
-    macs: int
-    size: int
-    ours: dict[str, ModelCost]
-    peer: dict[str, int]
-
-    def utilization(self, cycles: int) -> float:
-        """Return multiply-accumulates by what the array could do in these cycles."""
-        return self.macs / (self.size * self.size * cycles)
-
-
-def compare(
-    name: str, layers: Sequence[Layer], config: Config, *, depthwise: bool = False
-) -> Comparison:
-    """Compile all layers as one program for each bus, and run the cycle model on each machine.
-
-    Raises
-    ------
-    BenchmarkError
-        The program's work is not the list's, or an array that is not square.
-    """
-    if config.rows != config.columns:
-        raise BenchmarkError(f"{config.name}: the array must be square to be compared")
-    graph, macs = graph_of(name, layers, depthwise=depthwise), sum(entry.macs for entry in layers)
-    programs, ours = {}, {}
-    for machine, (bus_bytes, memory) in MACHINES.items():
-        if bus_bytes not in programs:
-            wide = replace(config, name=f"{config.name}_{8 * bus_bytes}", bus_bytes=bus_bytes)
-            programs[bus_bytes] = compile_graph(graph, wide)
-        found = sum(layer.macs for layer in programs[bus_bytes].layers)
-        if found != macs:
-            raise BenchmarkError(f"{name}: {found:,} multiply-accumulates instead of {macs:,}")
-        ours[machine] = measure_model(programs[bus_bytes], memory)
-    peer = {d: sum(entry.cycles(d, config.rows) for entry in layers) for d in DATAFLOWS}
-    return Comparison(
-        name=name, layers=len(layers), macs=macs, size=config.rows, ours=ours, peer=peer
-    )
 
 
 def scalesim(
@@ -186,13 +118,13 @@ def goals_of(found: Sequence[Comparison]) -> list[Goal]:
     (entry,) = [entry for entry in found if entry.name == "resnet50"] or [None]
     if entry is None:
         return []
-    ideal, standard = entry.ours[_IDEAL], entry.ours[_STANDARD]
+    ideal, standard = entry.ours[IDEAL], entry.ours[STANDARD]
     share = entry.utilization(ideal.cycles)
     gibibytes = standard.peak_bytes / (1 << 30)
     model = "ResNet-50's list by the cycle model"
     return [
         Goal(
-            what=f"array utilization, ResNet-50's list, {_IDEAL}",
+            what=f"array utilization, ResNet-50's list, {IDEAL}",
             limit=_UTILIZATION,
             least=True,
             unit="%",

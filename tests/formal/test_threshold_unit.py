@@ -6,10 +6,8 @@ from amaranth.hdl import Assume
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from shiftloom.hw.interfaces import fields_layout
 from shiftloom.hw.threshold_unit import ThresholdUnit
 from shiftloom.isa.config import Config
-from shiftloom.isa.instructions import Opcode
 
 from .harness import delayed, still
 from .prove import Refuted, bounded, needs_solver

@@ -10,7 +10,7 @@ from shiftloom.hw.tokens import COUNT_BITS, Tokens
 from shiftloom.isa.instructions import ENGINES
 
 from .harness import broken, inner, opened
-from .prove import Refuted, bounded, inductive, needs_solver, reaches
+from .prove import Refuted, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 

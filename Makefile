@@ -7,7 +7,7 @@ RUN = $(VENV)/bin/python
 COMPILER := $(firstword $(foreach name,$(CXX) g++ clang++ c++,$(shell command -v $(name))))
 EXTRAS := $(if $(COMPILER),,[zig])
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all prove lint clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,10 @@ test: $(VENV)/tested
 
 test-all: $(VENV)/tested
 	$(RUN) -m pytest -n 2
+
+prove: $(VENV)/tested
+	$(RUN) -m pip install --quiet --group formal
+	$(RUN) -m pytest tests/formal
 
 lint: $(VENV)/tested
 	$(RUN) -m ruff check .

@@ -117,5 +117,5 @@ def _program(shape: BitShape, constants: bytes, weights_at: int) -> Program:
         layers=(),
         layer_of=np.full(count, -1, np.int32),
         tensors=(),
-        tiles=np.zeros((0, 6), np.int32),
+        tiles=np.zeros((0, 7), np.int32),
     )

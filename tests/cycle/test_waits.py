@@ -6,7 +6,15 @@ from itertools import pairwise
 import pytest
 
 from shiftloom.isa.instructions import ENGINES, Engine, Instruction, Opcode, VectorSource
-from shiftloom.isa.timing import PIXEL_DONE, QUEUE_DEPTH, TOKEN, VECTOR_START, WORD_DONE, mac_done
+from shiftloom.isa.timing import (
+    PIXEL_DONE,
+    QUEUE_DEPTH,
+    TOKEN,
+    VECTOR_START,
+    WORD_DONE,
+    mac_done,
+    threshold_cycles,
+)
 from shiftloom.sim.cycle.engine import run_segment
 from shiftloom.sim.cycle.engine_queue import Wait
 from shiftloom.sim.cycle.memory import Memory
@@ -81,7 +89,8 @@ def test_work_takes_its_steps_and_its_stalls(config, seed):
             delay = WORD_DONE
         engine = Engine.VECTOR
         took = found.dones[engine][number] - found.starts[engine][number] - delay - VECTOR_START + 1
-        assert took == steps + found.stalls[engine][number]
+        fetch = threshold_cycles(requantize["threshold_bits"])
+        assert took == steps + fetch + found.stalls[engine][number]
 
 
 def test_random_programs_stall():

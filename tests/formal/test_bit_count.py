@@ -9,7 +9,7 @@ from shiftloom.hw import and_adder
 from shiftloom.hw.and_adder import AndAdder
 from shiftloom.hw.bit_count import BitCount
 
-from .prove import Refuted, bounded, needs_solver, settled
+from .prove import RefutedError, bounded, needs_solver, settled
 
 pytestmark = needs_solver
 
@@ -66,7 +66,7 @@ class Counted(wiring.Component):
 
 
 @FORMS
-@pytest.mark.parametrize("width", [1, 2, 33])
+@pytest.mark.parametrize("width", [1, 33])
 def test_chains_add_products(width, form):
     bounded(Added(width), 1, **form)
 
@@ -79,17 +79,18 @@ def test_trees_count_all_lanes(lanes, form):
 
 def test_a_wrong_table_is_found(monkeypatch):
     monkeypatch.setattr(and_adder, "_AND_AND", and_adder.Const(0x7880, 16))
-    with pytest.raises(Refuted, match="sum of products"):
+    with pytest.raises(RefutedError, match="sum of products"):
         bounded(Added(3), 1, **ON_ECP5)
 
 
 def test_a_lane_that_is_counted_twice_is_found(monkeypatch):
     threes = BitCount._threes
     monkeypatch.setattr(BitCount, "_threes", lambda self, m, p: threes(self, m, [*p[:-1], p[0]]))
-    with pytest.raises(Refuted, match="count of products"):
+    with pytest.raises(RefutedError, match="count of products"):
         settled(Counted(16), BitCount.latency(16))
 
 
+@pytest.mark.slow
 def test_a_late_count_is_found():
-    with pytest.raises(Refuted, match="count of products"):
+    with pytest.raises(RefutedError, match="count of products"):
         settled(Counted(16, latency=BitCount.latency(16) + 1), BitCount.latency(16) + 1)

@@ -11,7 +11,7 @@ from shiftloom.hw.burst_splitter import BurstSplitter, run_layout
 from shiftloom.isa.config import load_config
 
 from .harness import broken, inner, opened
-from .prove import Refuted, bounded, inductive, needs_solver, reaches
+from .prove import RefutedError, bounded, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 
@@ -61,7 +61,9 @@ class Split(wiring.Component):
             m.d.comb += [
                 Assert(found.addr == rest.addr, "addresses follow each other"),
                 Assert(found.beats <= rest.beats, "no more beats than the run has"),
-                Assert((found.beats != 0) | (rest.beats == 0), "no burst is empty but an empty run"),
+                Assert(
+                    (found.beats != 0) | (rest.beats == 0), "no burst is empty but an empty run"
+                ),
                 Assert(found.beats <= self.burst_beats, "no burst is too long"),
                 Assert(offset + (found.beats << beat) <= BOUNDARY, "no burst crosses 4 KiB"),
                 Assert(found.last == (rest.last & ends), "the last burst has the mark"),
@@ -83,13 +85,16 @@ class Split(wiring.Component):
             ]
 
 
-@pytest.mark.parametrize("burst_beats", [16, 256, 512])
+@pytest.mark.parametrize(
+    "burst_beats", [256, *[pytest.param(n, marks=pytest.mark.slow) for n in (16, 512)]]
+)
 def test_bursts_are_allowed_and_make_up_the_run(burst_beats):
     design = Split(burst_beats)
     inductive(design)
     reaches(design, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("was", "instead"),
     [
@@ -102,10 +107,10 @@ def test_bursts_are_allowed_and_make_up_the_run(burst_beats):
     ],
 )
 def test_wrong_bursts_are_found(was, instead):
-    with pytest.raises(Refuted):
+    with pytest.raises(RefutedError):
         bounded(Split(16, broken(BurstSplitter, was, instead), invariants=False), 5)
 
 
 def test_bursts_longer_than_the_boundary_are_found():
-    with pytest.raises(Refuted, match="no burst crosses 4 KiB"):
+    with pytest.raises(RefutedError, match="no burst crosses 4 KiB"):
         bounded(Split(2 * BOUNDARY // TINY.bus_bytes), 3)

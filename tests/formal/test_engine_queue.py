@@ -1,4 +1,4 @@
-"""Jobs leave an engine's queue in order, with the settings before them, when their waits are met."""
+"""Jobs leave an engine's queue in order, with the settings before them, once waits are met."""
 
 import pytest
 from amaranth import Assert, Module, Signal
@@ -12,7 +12,7 @@ from shiftloom.hw.tokens import COUNT_BITS
 from shiftloom.isa.instructions import ENGINES, Engine
 
 from .harness import broken, holds
-from .prove import Refuted, bounded, inductive, needs_solver, reaches
+from .prove import RefutedError, bounded, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 
@@ -58,7 +58,7 @@ class Queued(wiring.Component):
         return m
 
     def _follow(self, m, dut):
-        """Claim that the marked piece of work leaves in its turn, with settings that came before."""
+        """Claim that the marked piece of work leaves in its turn, with the settings before it."""
         job, parts = dut.job.p.shape(), job_parts(self.engine)
         views = {
             name: data.View(job.members[name], dut.i.p.bits[: job.members[name].size])
@@ -87,6 +87,7 @@ class Queued(wiring.Component):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_jobs_stay_and_start_when_their_waits_are_met(engine):
     inductive(Queued(engine, follow=False))
@@ -100,6 +101,7 @@ def test_jobs_leave_in_order(engine):
     reaches(design, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("was", "instead"),
     [
@@ -111,5 +113,5 @@ def test_jobs_leave_in_order(engine):
     ],
 )
 def test_wrong_queues_are_found(was, instead):
-    with pytest.raises(Refuted):
+    with pytest.raises(RefutedError):
         bounded(Queued(Engine.VECTOR, broken(EngineQueue, was, instead)), 5)

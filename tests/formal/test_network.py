@@ -12,7 +12,7 @@ from shiftloom.hw.tokens import Tokens
 from shiftloom.isa.instructions import ENGINES
 
 from .harness import broken, holds
-from .prove import Refuted, bounded, needs_solver, reaches
+from .prove import RefutedError, bounded, needs_solver, reaches
 
 pytestmark = needs_solver
 
@@ -77,6 +77,9 @@ class Network(wiring.Component):
             self.i.ready.eq(Cat(taken).any()),
             Assert(still <= PATIENCE, "something happens"),
             Cover(tokens.idle & (sum(issued_before) == 4), "four pieces of work, all done"),
+            Cover(
+                self.i.valid & ~self.i.ready & ~Cat(busy).all(), "a full queue stops the program"
+            ),
         ]
         if self.keeps_rule:
             for engine, before in zip(ENGINES, issued_before, strict=True):
@@ -100,10 +103,10 @@ class Network(wiring.Component):
 
 @pytest.mark.slow
 def test_work_never_stops_while_some_is_left():
-    bounded(Network(), 10)
-    reaches(Network(), 10)
+    bounded(Network(), 12)
+    reaches(Network(), 12)
 
 
 def test_programs_that_wait_for_later_work_are_found():
-    with pytest.raises(Refuted, match="something happens"):
+    with pytest.raises(RefutedError, match="something happens"):
         bounded(Network(keeps_rule=False), 8)

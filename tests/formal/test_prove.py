@@ -6,8 +6,8 @@ from amaranth.hdl import Assume, Cover
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from .prove import Refuted, bounded, inductive, needs_solver, reaches, settled
-from .solve import Undecided
+from .prove import RefutedError, bounded, inductive, needs_solver, reaches, settled
+from .solve import UndecidedError
 
 pytestmark = needs_solver
 
@@ -36,37 +36,39 @@ class Counter(wiring.Component):
 
 def test_bounded_proofs_end_at_their_depth():
     bounded(Counter(15, never=9), 9)
-    with pytest.raises(Refuted, match=r"(?s)violated in cycle 9: never there.*count .* 8 +9\n +enable( +1){9}"):
+    with pytest.raises(
+        RefutedError, match=r"(?s)violated in cycle 9: never there.*count .* 8 +9\n +enable( +1){9}"
+    ):
         bounded(Counter(15, never=9), 10)
 
 
 def test_induction_is_not_bounded():
-    with pytest.raises(Refuted):
+    with pytest.raises(RefutedError):
         inductive(Counter(5, never=9))  # holds, but 8 is followed by 9: it takes six cycles to see
     inductive(Counter(5, never=6))
-    with pytest.raises(Refuted):
+    with pytest.raises(RefutedError):
         inductive(Counter(6, never=6))
 
 
 def test_settled_proofs_start_anywhere():
-    with pytest.raises(Refuted, match="cycle 3"):
+    with pytest.raises(RefutedError, match="cycle 3"):
         settled(Counter(5, never=6), 3)
 
 
 def test_covers_are_reached_or_not():
     reaches(Counter(5, never=0), 6)
-    with pytest.raises(Refuted, match="not reached in 5 cycles: limit"):
+    with pytest.raises(RefutedError, match="not reached in 5 cycles: limit"):
         reaches(Counter(5, never=0), 5)
 
 
 def test_cases_are_asked_one_by_one():
     bounded(Counter(5, never=2), 9, cases=[{"enable": 0}])
-    with pytest.raises(Refuted):
+    with pytest.raises(RefutedError):
         bounded(Counter(5, never=2), 9, cases=[{"enable": 0}, {"enable": 1}])
 
 
 def test_void_questions_are_refused():
-    with pytest.raises(Undecided, match="no run satisfies"):
+    with pytest.raises(UndecidedError, match="no run satisfies"):
         bounded(Counter(5, never=2, assumed=False), 9)
 
     class Silent(wiring.Component):
@@ -79,5 +81,5 @@ def test_void_questions_are_refused():
             return m
 
     for ask in (bounded, reaches):
-        with pytest.raises(Undecided, match="nothing is"):
+        with pytest.raises(UndecidedError, match="nothing is"):
             ask(Silent(), 3)

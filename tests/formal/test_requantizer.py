@@ -14,13 +14,20 @@ from shiftloom.isa.instructions import Opcode
 from shiftloom.isa.requantize import MAX_LEFT_SHIFT, Rounding
 
 from .harness import clamp, delayed, inner, opened, still
-from .prove import Refuted, needs_solver, settled
+from .prove import RefutedError, needs_solver, settled
 
 pytestmark = needs_solver
 
 CONFIG = Config(
-    name="two", rows=2, columns=3, bus_bytes=8, activation_bytes=256, weight_bytes=256,
-    parameter_bytes=1024, accumulator_pixels=8, burst_beats=16,
+    name="two",
+    rows=2,
+    columns=3,
+    bus_bytes=8,
+    activation_bytes=256,
+    weight_bytes=256,
+    parameter_bytes=1024,
+    accumulator_pixels=8,
+    burst_beats=16,
 )
 
 
@@ -114,19 +121,19 @@ def test_ties_that_are_not_even_are_found(monkeypatch):
         return shifted[2:].as_signed() + shifted[1]
 
     monkeypatch.setattr(Requantizer, "_round", up)
-    with pytest.raises(Refuted, match="stage"):
+    with pytest.raises(RefutedError, match="stage"):
         settled(Requantized(), Requantizer.latency + 1)
 
 
 @pytest.mark.slow
 def test_a_left_shift_that_is_limited_too_early_is_found(monkeypatch):
     monkeypatch.setattr(requantizer, "MAX_LEFT_SHIFT", 7)
-    with pytest.raises(Refuted, match="second stage"):
+    with pytest.raises(RefutedError, match="second stage"):
         settled(Requantized(), Requantizer.latency + 1)
 
 
 @pytest.mark.slow
 def test_a_limit_that_is_not_kept_is_found(monkeypatch):
     monkeypatch.setattr(requantizer, "saturate", lambda value, low, high: value)
-    with pytest.raises(Refuted, match="stage"):
+    with pytest.raises(RefutedError, match="stage"):
         settled(Requantized(), Requantizer.latency + 1)

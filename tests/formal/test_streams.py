@@ -15,7 +15,7 @@ from shiftloom.hw.widener import Widener
 from shiftloom.isa.config import load_config
 
 from .harness import broken, holds
-from .prove import Refuted, bounded, inductive, needs_solver, reaches
+from .prove import RefutedError, bounded, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 
@@ -103,13 +103,14 @@ def test_what_is_offered_stays(name):
     inductive(Surrounded(BLOCKS[name](), halting=name == "arbiter"))
 
 
-@pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.parametrize("depth", [3, pytest.param(4, marks=pytest.mark.slow)])
 def test_queues_keep_the_order(depth):
     design = Sequence(StreamQueue(4, depth), 4)
     bounded(design, 3 * depth)
     reaches(design, 3 * depth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "block", "sizes", "was", "instead"),
     [
@@ -123,11 +124,11 @@ def test_queues_keep_the_order(depth):
 )
 def test_what_is_withdrawn_or_changed_is_found(name, block, sizes, was, instead):
     design = Surrounded(broken(block, was, instead)(*sizes), halting=block is ReadArbiter)
-    with pytest.raises(Refuted, match=f"{name} holds what it offers"):
+    with pytest.raises(RefutedError, match=f"{name} holds what it offers"):
         bounded(design, 6)
 
 
 def test_what_a_full_queue_drops_is_found():
     lossy = broken(StreamQueue, "self.i.ready.eq(storage.w_rdy)", "self.i.ready.eq(1)")
-    with pytest.raises(Refuted, match="in its turn"):
+    with pytest.raises(RefutedError, match="in its turn"):
         bounded(Sequence(lossy(4, 3), 4), 9)

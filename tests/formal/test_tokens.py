@@ -10,7 +10,7 @@ from shiftloom.hw.tokens import COUNT_BITS, Tokens
 from shiftloom.isa.instructions import ENGINES
 
 from .harness import broken, inner, opened
-from .prove import Refuted, inductive, needs_solver, reaches
+from .prove import RefutedError, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 
@@ -61,10 +61,11 @@ def test_counts_are_right_for_ever():
 
 
 def test_one_more_piece_of_work_would_be_lost():
-    with pytest.raises(Refuted, match=r"outstanding|idle"):
+    with pytest.raises(RefutedError, match=r"outstanding|idle"):
         inductive(Counted(most=MOST + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("was", "instead"),
     [
@@ -74,5 +75,5 @@ def test_one_more_piece_of_work_would_be_lost():
     ],
 )
 def test_wrong_counts_are_found(was, instead):
-    with pytest.raises(Refuted):
+    with pytest.raises(RefutedError):
         inductive(Counted(broken(Tokens, was, instead)))

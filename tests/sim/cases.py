@@ -65,7 +65,7 @@ def as_program(config, instructions, constants=b"", **parts):
         "layers": (),
         "layer_of": np.full(len(instructions), -1, np.int32),
         "tensors": (),
-        "tiles": np.zeros((0, 6), np.int32),
+        "tiles": np.zeros((0, 7), np.int32),
         "steps": (segment,),
         **parts,
     }

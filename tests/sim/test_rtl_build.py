@@ -100,7 +100,7 @@ def test_two_at_once_build_one_library(compiler, cache):
 def test_another_text_or_compiler_is_another_library(compiler, cache, monkeypatch):
     built = []
 
-    def build(_, compiler, folder, tell):
+    def build(_, bench, compiler, folder, tell):
         built.append(compiler)
         (folder / "x").touch()
         return folder / "x"

@@ -16,7 +16,7 @@ $(VENV)/ready: pyproject.toml
 	touch $@
 
 $(VENV)/tested: $(VENV)/ready
-	$(RUN) -m pip install --quiet --editable ".$(EXTRAS)" --group dev
+	$(RUN) -m pip install --quiet --editable ".$(EXTRAS)" --group dev --group formal
 	touch $@
 
 demo: $(VENV)/ready
@@ -29,7 +29,6 @@ test-all: $(VENV)/tested
 	$(RUN) -m pytest -n 2
 
 prove: $(VENV)/tested
-	$(RUN) -m pip install --quiet --group formal
 	$(RUN) -m pytest tests/formal
 
 lint: $(VENV)/tested

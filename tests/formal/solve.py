@@ -7,7 +7,7 @@ from .model import Model
 __all__ = ["UndecidedError", "solve", "values"]
 
 #: Limit of one question, in seconds.
-TIMEOUT = 120
+TIMEOUT = 600
 
 #: What is declared here, as opposed to what is defined.
 _CONSTANT = re.compile(r"[sv]\d+_\d+")

@@ -85,9 +85,10 @@ class Split(wiring.Component):
             ]
 
 
-@pytest.mark.parametrize(
-    "burst_beats", [256, *[pytest.param(n, marks=pytest.mark.slow) for n in (16, 512)]]
-)
+LENGTHS = [256, *[pytest.param(length, marks=pytest.mark.slow) for length in (16, 512)]]
+
+
+@pytest.mark.parametrize("burst_beats", LENGTHS)
 def test_bursts_are_allowed_and_make_up_the_run(burst_beats):
     design = Split(burst_beats)
     inductive(design)

@@ -19,7 +19,7 @@ pytestmark = needs_solver
 #: Bits of the counts that a program of these proofs waits for.
 WAIT_BITS = 3
 
-#: Cycles from an instruction's entry or the last completion to the next job.
+#: Cycles from an instruction's entry or the last completion to the next job, at most.
 PATIENCE = 4
 
 
@@ -103,7 +103,7 @@ class Network(wiring.Component):
 
 @pytest.mark.slow
 def test_work_never_stops_while_some_is_left():
-    bounded(Network(), 12)
+    bounded(Network(), 14)
     reaches(Network(), 12)
 
 

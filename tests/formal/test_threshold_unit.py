@@ -90,14 +90,12 @@ class Compared(wiring.Component):
         return sum(self.reached(self.value, threshold) for threshold in kept)
 
 
-@pytest.mark.parametrize(
-    ("stages", "bits"),
-    [
-        (2, 2),
-        pytest.param(1, 1, marks=pytest.mark.slow),
-        *[pytest.param(4, bits, marks=pytest.mark.slow) for bits in (1, 2, 3, 4)],
-    ],
-)
+#: Stages of the hardware, bits of the codes.
+SLOW = [(1, 1), *[(4, bits) for bits in (1, 2, 3, 4)]]
+SIZES = [(2, 2), *[pytest.param(*sizes, marks=pytest.mark.slow) for sizes in SLOW]]
+
+
+@pytest.mark.parametrize(("stages", "bits"), SIZES)
 def test_codes_count_the_thresholds_reached(stages, bits):
     design = Compared(stages, bits)
     bounded(design, design.depth)

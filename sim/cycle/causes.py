@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...isa.instructions import ENGINES, Engine, Opcode, VectorSource
 from ...isa.program import Program, Segment
-from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, mac_done, threshold_cycles
+from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, mac_done
 from ..owners import Owners
 from ..timeline import Track, tracks_of
 from .engine import CycleRun
@@ -178,16 +178,14 @@ class _Waits:
             yield _Work(int(begin), int(end), Engine.MAC, number)
 
     def _vector(self, program: Program, segment: Segment) -> Iterator[_Work]:
-        track, start, delay, number = self.track(Engine.VECTOR), VECTOR_START, 0, 0
+        track, delay, number = self.track(Engine.VECTOR), 0, 0
         for opcode, fields in list_segment(program, segment):
             if opcode is Opcode.VECTOR_LOOPS:
                 drains = fields["source"] == VectorSource.ACCUMULATOR
                 delay = PIXEL_DONE if drains else WORD_DONE
-            elif opcode is Opcode.VECTOR_REQUANTIZE:
-                start = VECTOR_START + threshold_cycles(fields["threshold_bits"])
             elif opcode is Opcode.VECTOR:
                 begin, end = int(track.start[number]), int(track.done[number])
-                yield _Work(begin + start, end - delay + 1, Engine.VECTOR, number)
+                yield _Work(begin + VECTOR_START, end - delay + 1, Engine.VECTOR, number)
                 number += 1
 
     def _explain(self, begin: int, end: int, engine: Engine, number: int) -> Iterator[_Span]:

@@ -27,7 +27,7 @@ __all__ = ["Case", "Rate", "make_case", "rtl_rate"]
 _PAGE = 4096
 
 #: Runs of the program; the shortest counts.
-RUNS = 5
+RUNS = 20
 
 
 @dataclass(frozen=True, kw_only=True)

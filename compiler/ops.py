@@ -4,6 +4,7 @@ A *map* is storage in blocks of ``columns`` channels, see :mod:`shiftloom.isa.la
 a range of its blocks. Concatenation and slicing along whole blocks are views, and cost nothing.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -122,7 +123,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Op:
+class Op(ABC):
     """What both engines share.
 
     Parameters
@@ -177,9 +178,9 @@ class Op:
         return 1 << self.threshold_bits >> 1
 
     @property
+    @abstractmethod
     def inputs(self) -> tuple[tuple[str, View], ...]:
         """Tensors and views that it reads through its window."""
-        raise NotImplementedError
 
     def written(self, block: int, plane: int = 0) -> int:
         """Return the block of the output's map that a tile of a channel block writes."""

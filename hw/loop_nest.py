@@ -105,25 +105,26 @@ class LoopNest(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         loads = Signal()
-        steps = Signal()
         ends = self.o.p.last.as_value().all()
         m.d.comb += [
             self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
-            loads.eq(self.nest.valid & self.nest.ready),
-            steps.eq(self.o.valid & self.o.ready),
+            loads.eq(~self.o.valid | ends),
         ]
         with m.If(self.nest.ready):
             m.d.sync += self.o.valid.eq(self.nest.valid)
 
-        # The innermost loop that is not at its end advances; the loops inside it start over.
-        moves, inner_ends = {}, steps
+        # The innermost loop that is not at its end advances; the loops inside it start over. What
+        # comes next does not depend on ``ready``, which may be late: it only enables registers.
+        # Without an iteration they follow the nest that is offered, whether there is one or not.
+        turns, moves, inner_ends = {}, {}, 1
         for level in reversed(self.counts):
-            moves[level] = inner_ends
+            turns[level] = inner_ends
+            moves[level] = ~self.o.valid | (self.o.ready & inner_ends)
             inner_ends = inner_ends & self.o.p.last[level]
         for level in self.counts:
             self._count(m, level, loads, moves[level])
         for name in self.values:
-            self._move(m, name, loads, moves)
+            self._move(m, name, loads, turns, moves)
         return m
 
     def _count(self, m, level, loads, moves):
@@ -133,14 +134,15 @@ class LoopNest(wiring.Component):
         single = Signal(name=f"{level}_single", reset_less=True)
         first, last = self.o.p.first[level], self.o.p.last[level]
         count = self.nest.p.counts[level]
-        with m.If(loads):
-            m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
-            m.d.sync += [first.eq(1), last.eq(count == 1)]
-        with m.Elif(moves):
-            m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
-            m.d.sync += last.eq(Mux(last, single, left == 1))
+        with m.If(moves):
+            with m.If(loads):
+                m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
+                m.d.sync += [first.eq(1), last.eq(count == 1)]
+            with m.Else():
+                m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
+                m.d.sync += last.eq(Mux(last, single, left == 1))
 
-    def _move(self, m, name, loads, moves):
+    def _move(self, m, name, loads, turns, moves):
         """Keep a value at the first iteration of each loop that it moves with."""
         value = self.values[name]
         shape = value.shape(self.counts)
@@ -151,18 +153,17 @@ class LoopNest(wiring.Component):
         moved = Signal(shape, name=f"{name}_moved")
         m.d.comb += [moved.eq(base + stride), self.o.p.values[name].eq(bases[moving[-1]])]
 
-        strides = {level: self._stride(m, name, level, loads) for level in moving}
+        takes = self.nest.ready
+        strides = {level: self._stride(m, name, level, takes) for level in moving}
         outer = start
         for level in self.counts:
-            with m.If(moves[level] & ~self.o.p.last[level]):
+            with m.If(turns[level] & ~self.o.p.last[level]):
                 m.d.comb += [base.eq(bases.get(level, outer)), stride.eq(strides.get(level, 0))]
             outer = bases.get(level, outer)
         for level in moving:
-            with m.If(loads):
-                m.d.sync += bases[level].eq(self.nest.p.start[name])
-            with m.Elif(moves[level]):
-                m.d.sync += bases[level].eq(moved)
-        with m.If(loads):
+            with m.If(moves[level]):
+                m.d.sync += bases[level].eq(Mux(loads, self.nest.p.start[name], moved))
+        with m.If(takes):
             m.d.sync += start.eq(self.nest.p.start[name])
 
     def _stride(self, m, name, level, loads):

@@ -95,8 +95,10 @@ class Vector(wiring.Component):
         requantizer = Requantizer(self.config)
         m.submodules.requantizer = EnableInserter(busy)(requantizer)
         m.d.comb += [
+            issue.following.eq(self.job.p),
             issue.job.eq(job),
-            issue.start.eq(parameters.begin),
+            issue.start.eq(self.job.valid & self.job.ready),
+            issue.begin.eq(parameters.begin),
             issue.addr.ready.eq(self.read.addr.ready),
             self.read.addr.valid.eq(issue.addr.valid),
             self.read.addr.payload.eq(issue.addr.payload),

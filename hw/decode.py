@@ -60,24 +60,15 @@ class Decode(wiring.Component):
         m = Module()
         index = Signal(INDEX_BITS)
         ended, missing, leaves, busy = Signal(), Signal(), Signal(), Signal()
-        is_first = Signal(init=1)
         held = Signal(_decoded_layout(), reset_less=True)
         m.d.comb += self.i.ready.eq(~busy | leaves)
         with m.If(self.i.ready):
             m.d.sync += busy.eq(self.i.valid)
-            self._decode(m, held)
-
-        problem = Signal(Error)
-        with m.If(held.error):
-            m.d.comb += problem.eq(Error.FETCH_BUS)
-        with m.Elif((held.is_config | is_first) & ~held.is_right):
-            m.d.comb += problem.eq(Error.WRONG_CONFIG)
-        with m.Elif(~held.known):
-            m.d.comb += problem.eq(Error.ILLEGAL_OPCODE)
+        self._decode(m, held)
 
         stops = missing & ~ended
         waiting = busy & ~ended & ~missing
-        accepted = waiting & (problem == Error.NONE)
+        accepted = waiting & held.fine
         for engine, queue in zip(ENGINES, self.queues, strict=True):
             m.d.comb += [
                 queue.valid.eq(accepted & held.engines[engine]),
@@ -90,12 +81,12 @@ class Decode(wiring.Component):
             leaves.eq(accepted & (~held.engines | ready).all()),
             self.ended.eq(ended),
             self.failure.index.eq(index),
-            self.failure.code.eq(Mux(stops, Error.NO_END, Mux(waiting, problem, Error.NONE))),
+            self.failure.code.eq(Mux(stops, Error.NO_END, Mux(waiting, held.problem, Error.NONE))),
         ]
         following = (index + 1)[:INDEX_BITS]
         with m.If(leaves):
             m.d.sync += [index.eq(following), missing.eq(following == self.length)]
-            m.d.sync += [ended.eq(held.is_end), is_first.eq(0)]
+            m.d.sync += ended.eq(held.is_end)
         with m.Else():
             m.d.sync += missing.eq(index == self.length)
         return m
@@ -105,25 +96,31 @@ class Decode(wiring.Component):
         opcode = self.i.p.bits[:8]
         layout = fields_layout(Opcode.CONFIG)
         configuration = data.View(layout, self.i.p.bits[: layout.size])
-        works = Cat(opcode == code for code in Opcode if is_work(code)).any()
-        is_config = opcode == Opcode.CONFIG
-        m.d.sync += [
-            held.bits.eq(self.i.p.bits),
-            held.error.eq(self.i.p.error),
-            held.known.eq(Cat(opcode == c for c in Opcode if c is not Opcode.ILLEGAL).any()),
-            held.is_config.eq(is_config),
-            held.is_right.eq(is_config & (configuration.config_id == self.config.id)),
-            held.is_end.eq(opcode == Opcode.END),
-            held.works.eq(works),
-        ]
-        for engine in ENGINES:
-            codes = [code for code in Opcode if engine_of(code) is engine]
-            m.d.sync += held.engines[engine].eq(Cat(opcode == code for code in codes).any())
+        is_config, is_first = opcode == Opcode.CONFIG, Signal(init=1)
+        right = is_config & (configuration.config_id == self.config.id)
+        known = Cat(opcode == code for code in Opcode if code is not Opcode.ILLEGAL).any()
+        problem = Signal(Error)
+        with m.If(self.i.p.error):
+            m.d.comb += problem.eq(Error.FETCH_BUS)
+        with m.Elif((is_config | is_first) & ~right):
+            m.d.comb += problem.eq(Error.WRONG_CONFIG)
+        with m.Elif(~known):
+            m.d.comb += problem.eq(Error.ILLEGAL_OPCODE)
+        with m.If(self.i.ready):
+            m.d.sync += [
+                held.bits.eq(self.i.p.bits),
+                held.problem.eq(problem),
+                held.fine.eq(problem == Error.NONE),
+                held.is_end.eq(opcode == Opcode.END),
+                held.works.eq(Cat(opcode == code for code in Opcode if is_work(code)).any()),
+                is_first.eq(is_first & ~self.i.valid),
+            ]
+            for engine in ENGINES:
+                codes = [code for code in Opcode if engine_of(code) is engine]
+                m.d.sync += held.engines[engine].eq(Cat(opcode == code for code in codes).any())
 
 
 def _decoded_layout():
     """Return an instruction and what is known of it before its turn."""
-    flags = ("error", "known", "is_config", "is_right", "is_end", "works")
-    return data.StructLayout(
-        {"bits": 8 * INSTRUCTION_BYTES, "engines": len(ENGINES), **dict.fromkeys(flags, 1)}
-    )
+    bits, flags = 8 * INSTRUCTION_BYTES, dict.fromkeys(("fine", "is_end", "works"), 1)
+    return data.StructLayout({"bits": bits, "engines": len(ENGINES), "problem": Error, **flags})

@@ -58,13 +58,16 @@ class Emission(wiring.Component):
         loops, requantize = self.job.loops, self.job.requantize
         following, work = self.following.loops, self.following.work
         left = Signal.like(loops.emit_first, reset_less=True)
-        m.d.comb += self.emits.eq(left == 0)
+        emits = Signal(reset_less=True)  # none is left: known a cycle ahead
+        m.d.comb += self.emits.eq(emits)
         with m.If(self.start):
-            m.d.sync += left.eq(following.emit_first)
-        with m.Elif(self.column_ends & self.row_ends):
-            m.d.sync += left.eq(loops.emit_first)
+            m.d.sync += [left.eq(following.emit_first), emits.eq(following.emit_first == 0)]
         with m.Elif(self.column_ends):
-            m.d.sync += left.eq(Mux(self.emits, loops.emit_period, left) - 1)
+            with m.If(self.row_ends):
+                m.d.sync += [left.eq(loops.emit_first), emits.eq(loops.emit_first == 0)]
+            with m.Else():
+                now = Mux(emits, loops.emit_period, left)
+                m.d.sync += [left.eq(now - 1), emits.eq(now == 1)]
 
         residual_strides = requantize.residual_row_stride, requantize.residual_stride
         for addr, first, row_stride, stride in (

@@ -166,7 +166,9 @@ class Vector(wiring.Component):
             taps.word.eq(self.read.data),
             taps.taps.eq(self.parameters.data),
         ]
-        with m.If(loops.source == VectorSource.ACTIVATION):
+        from_words = Signal(reset_less=True)  # goes to all lanes, and is not wanted at once
+        m.d.sync += from_words.eq(loops.source == VectorSource.ACTIVATION)
+        with m.If(from_words):
             m.d.comb += [requantizer.values.eq(taps.totals), token.eq(tokens[-1])]
         with m.Else():
             m.d.comb += [requantizer.values.eq(drained), token.eq(tokens[1])]

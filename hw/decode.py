@@ -59,7 +59,10 @@ class Decode(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         index = Signal(INDEX_BITS)
-        ended, missing, leaves, busy = Signal(), Signal(), Signal(), Signal()
+        busy = Signal()
+        leaves = Signal()
+        ended = Signal()
+        missing = Signal()
         held = Signal(_decoded_layout(), reset_less=True)
         m.d.comb += self.i.ready.eq(~busy | leaves)
         with m.If(self.i.ready):

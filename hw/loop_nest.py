@@ -104,7 +104,8 @@ class LoopNest(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        loads, ends = Signal(), Signal()
+        loads = Signal()
+        ends = Signal()
         m.d.comb += [
             self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
             loads.eq(~self.o.valid | ends),
@@ -115,7 +116,8 @@ class LoopNest(wiring.Component):
         # The innermost loop that is not at its end advances; the loops inside it start over. All
         # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
         # Without an iteration they follow the nest that is offered, whether there is one or not.
-        turns, advances = Signal(len(self.counts)), Signal(len(self.counts), reset_less=True)
+        turns = Signal(len(self.counts))
+        advances = Signal(len(self.counts), reset_less=True)
         levels = {level: n for n, level in enumerate(reversed(self.counts))}
         moves = {k: ~self.o.valid | (self.o.ready & turns[n]) for k, n in levels.items()}
         following = Const(1, 1)

@@ -48,8 +48,12 @@ class StreamQueue(wiring.Component):
         m.submodules.storage = storage = memory.Memory(shape=width, depth=size, init=[])
         write, read = storage.write_port(), storage.read_port()
         # Registers say whether there is room and whether something waits: both go far.
-        level, room, waits, valid = Signal(range(size + 1)), Signal(init=1), Signal(), Signal()
-        pushes, pulls = Signal(), Signal()
+        level = Signal(range(size + 1))
+        room = Signal(init=1)
+        waits = Signal()
+        valid = Signal()
+        pushes = Signal()
+        pulls = Signal()
         m.d.comb += [
             pushes.eq(self.i.valid & room),
             pulls.eq(waits & (~valid | self.o.ready)),

@@ -120,15 +120,16 @@ class VectorIssue(wiring.Component):
         # What is asked for: the input word (or pixel), the residual word, or the latter's turn.
         emits = emission.emits & last.kernel_rows & last.kernel_columns
         adds = emits & self.job.requantize.residual
-        residual_turn, begun, offers, moves = Signal(), Signal(), Signal(), Signal()
+        residual_turn = Signal()
+        begun = Signal()
+        moves = Signal()
         reads_input = takes_words & ~residual_turn
         completes = residual_turn | ~(takes_words & adds)
-        request = asked.i.p
+        request, may = asked.i.p, begun | self.begin
         m.d.comb += [
-            offers.eq(nest.o.valid & (begun | self.begin)),
-            asked.i.valid.eq(offers),
-            moves.eq(offers & asked.i.ready),
-            nest.o.ready.eq((begun | self.begin) & asked.i.ready & completes),
+            asked.i.valid.eq(nest.o.valid & may),
+            moves.eq(asked.i.valid & asked.i.ready),
+            nest.o.ready.eq(may & asked.i.ready & completes),
             request.reads.eq(takes_words | adds),
             request.addr.eq(Mux(reads_input, nest.o.p.values.addr, emission.residual_addr)),
             request.pixel.eq(nest.o.p.values.pixel),

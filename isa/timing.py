@@ -41,7 +41,7 @@ __all__ = [
 
 # --- Between blocks ---------------------------------------------------------------------------
 
-#: From a transfer into a register stage (skid, splitter, widener, loop nest) to its output.
+#: From a transfer into a register stage (skid, splitter, widener, decode, nest) to its output.
 REGISTER = 1
 
 #: From the transfer into a queue to the cycle in which its output stage may take the payload; one

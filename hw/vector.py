@@ -177,11 +177,15 @@ class Vector(wiring.Component):
     def _residuals(self, m, issue, pops, requantizer):
         """Keep residual words in order until their sums need them."""
         width = len(self.read.data)
+        # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
+        word = Signal(width, name="residual_word", reset_less=True)
+        arrives = Signal(name="residual_arrives")
+        m.d.sync += [word.eq(self.read.data), arrives.eq(issue.residual)]
         m.submodules.residuals = words = memory.Memory(shape=width, depth=_RESIDUALS, init=[])
         write, read = words.write_port(), words.read_port(domain="comb")
         m.d.comb += [
-            write.en.eq(issue.residual),
-            write.data.eq(self.read.data),
+            write.en.eq(arrives),
+            write.data.eq(word),
             requantizer.residual.eq(read.data),
         ]
-        m.d.sync += [write.addr.eq(write.addr + issue.residual), read.addr.eq(read.addr + pops)]
+        m.d.sync += [write.addr.eq(write.addr + arrives), read.addr.eq(read.addr + pops)]

@@ -114,48 +114,52 @@ class VectorIssue(wiring.Component):
         m.submodules.emission = emission = Emission(self.config)
         m.submodules.asked = asked = Skid(self._request_layout())
         self._start(m, nest)
-        first, last = nest.o.p.first, nest.o.p.last
-        takes_words = self.job.loops.source == VectorSource.ACTIVATION
-
-        # What is asked for: the input word (or pixel), the residual word, or the latter's turn.
-        emits = emission.emits & last.kernel_rows & last.kernel_columns
-        adds = emits & self.job.requantize.residual
-        residual_turn = Signal()
-        begun = Signal()
-        moves = Signal()
-        reads_input = takes_words & ~residual_turn
-        completes = residual_turn | ~(takes_words & adds)
-        request, may = asked.i.p, begun | self.begin
         m.d.comb += [
-            asked.i.valid.eq(nest.o.valid & may),
-            moves.eq(asked.i.valid & asked.i.ready),
-            nest.o.ready.eq(may & asked.i.ready & completes),
-            request.reads.eq(takes_words | adds),
-            request.addr.eq(Mux(reads_input, nest.o.p.values.addr, emission.residual_addr)),
-            request.pixel.eq(nest.o.p.values.pixel),
-            request.active.eq(~residual_turn),
-            request.residual.eq(adds & ~reads_input),
-            request.token.emits.eq(completes & emits),
-            request.token.last.eq(completes & last.as_value().all()),
-            request.token.addr.eq(emission.write_addr),
-            request.step.valid.eq(reads_input),
-            request.step.row_begins.eq(first.columns),
-            request.step.first.eq(first.kernel_rows & first.kernel_columns),
             emission.following.eq(self.following),
             emission.job.eq(self.job),
             emission.start.eq(self.start),
-            emission.column_ends.eq(moves & completes & last.kernel_rows & last.kernel_columns),
-            emission.row_ends.eq(last.columns),
         ]
+        begun = Signal()
         with m.If(self.begin):
             m.d.sync += begun.eq(1)
         with m.Elif(~nest.o.valid):
             m.d.sync += begun.eq(0)
-        with m.If(moves):
-            m.d.sync += residual_turn.eq(~completes)
-        self._place(m, nest.o.p.values, request)
+        self._ask(m, nest, emission, asked.i, begun | self.begin)
+        self._place(m, nest.o.p.values, asked.i.p)
         self._issue(m, asked.o)
         return m
+
+    def _ask(self, m, nest, emission, asked, may):
+        """Ask for the input word (or pixel), then for the residual word in a turn of its own."""
+        first, last, values = nest.o.p.first, nest.o.p.last, nest.o.p.values
+        takes_words = self.job.loops.source == VectorSource.ACTIVATION
+        column_ends = last.kernel_rows & last.kernel_columns
+        emits = emission.emits & column_ends
+        adds = emits & self.job.requantize.residual
+        residual_turn = Signal()
+        moves = Signal()
+        reads_input = takes_words & ~residual_turn
+        completes = residual_turn | ~(takes_words & adds)
+        m.d.comb += [
+            asked.valid.eq(nest.o.valid & may),
+            moves.eq(asked.valid & asked.ready),
+            nest.o.ready.eq(may & asked.ready & completes),
+            asked.p.reads.eq(takes_words | adds),
+            asked.p.addr.eq(Mux(reads_input, values.addr, emission.residual_addr)),
+            asked.p.pixel.eq(values.pixel),
+            asked.p.active.eq(~residual_turn),
+            asked.p.residual.eq(adds & ~reads_input),
+            asked.p.token.emits.eq(completes & emits),
+            asked.p.token.last.eq(completes & last.as_value().all()),
+            asked.p.token.addr.eq(emission.write_addr),
+            asked.p.step.valid.eq(reads_input),
+            asked.p.step.row_begins.eq(first.columns),
+            asked.p.step.first.eq(first.kernel_rows & first.kernel_columns),
+            emission.column_ends.eq(moves & completes & column_ends),
+            emission.row_ends.eq(last.columns),
+        ]
+        with m.If(moves):
+            m.d.sync += residual_turn.eq(~completes)
 
     def _request_layout(self):
         """Return what is known of a pixel or word before it is issued."""

@@ -67,11 +67,11 @@ class Decode(wiring.Component):
         m.d.comb += self.i.ready.eq(~busy | leaves)
         with m.If(self.i.ready):
             m.d.sync += busy.eq(self.i.valid)
-        self._decode(m, held)
+        is_fine = self._decode(m, held)
 
         stops = missing & ~ended
         waiting = busy & ~ended & ~missing
-        accepted = waiting & held.fine
+        accepted = Signal()  # waiting, and nothing is wrong with it
         for engine, queue in zip(ENGINES, self.queues, strict=True):
             m.d.comb += [
                 queue.valid.eq(accepted & held.engines[engine]),
@@ -87,15 +87,18 @@ class Decode(wiring.Component):
             self.failure.code.eq(Mux(stops, Error.NO_END, Mux(waiting, held.problem, Error.NONE))),
         ]
         following = (index + 1)[:INDEX_BITS]
+        ends, misses = Signal(), Signal()
+        m.d.comb += [ends.eq(ended), misses.eq(index == self.length)]
         with m.If(leaves):
-            m.d.sync += [index.eq(following), missing.eq(following == self.length)]
-            m.d.sync += ended.eq(held.is_end)
-        with m.Else():
-            m.d.sync += missing.eq(index == self.length)
+            m.d.comb += [ends.eq(held.is_end), misses.eq(following == self.length)]
+            m.d.sync += index.eq(following)
+        m.d.sync += [ended.eq(ends), missing.eq(misses)]
+        with m.If(self.i.ready):
+            m.d.sync += accepted.eq(self.i.valid & is_fine & ~ends & ~misses)
         return m
 
     def _decode(self, m, held):
-        """Keep an instruction, and what its opcode means."""
+        """Keep an instruction, and what its opcode means; return whether nothing is wrong."""
         opcode = self.i.p.bits[:8]
         layout = fields_layout(Opcode.CONFIG)
         configuration = data.View(layout, self.i.p.bits[: layout.size])
@@ -113,7 +116,6 @@ class Decode(wiring.Component):
             m.d.sync += [
                 held.bits.eq(self.i.p.bits),
                 held.problem.eq(problem),
-                held.fine.eq(problem == Error.NONE),
                 held.is_end.eq(opcode == Opcode.END),
                 held.works.eq(Cat(opcode == code for code in Opcode if is_work(code)).any()),
                 is_first.eq(is_first & ~self.i.valid),
@@ -121,9 +123,10 @@ class Decode(wiring.Component):
             for engine in ENGINES:
                 codes = [code for code in Opcode if engine_of(code) is engine]
                 m.d.sync += held.engines[engine].eq(Cat(opcode == code for code in codes).any())
+        return problem == Error.NONE
 
 
 def _decoded_layout():
     """Return an instruction and what is known of it before its turn."""
-    bits, flags = 8 * INSTRUCTION_BYTES, dict.fromkeys(("fine", "is_end", "works"), 1)
+    bits, flags = 8 * INSTRUCTION_BYTES, dict.fromkeys(("is_end", "works"), 1)
     return data.StructLayout({"bits": bits, "engines": len(ENGINES), "problem": Error, **flags})

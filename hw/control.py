@@ -154,7 +154,7 @@ class Control(wiring.Component):
         for name, event in events.items():
             counters[name] = counter = Signal(LITE_DATA_BITS, name=name.lower())
             counts = Signal(name=f"counts_{name.lower()}")
-            m.d.sync += counts.eq(event)
+            m.d.sync += counts.eq(event & ~cleared)
             with m.If(cleared):
                 m.d.sync += counter.eq(0)
             with m.Elif(counts):

@@ -1,5 +1,7 @@
 """Every piece of work starts and ends in the cycle in which it does on RTL."""
 
+from dataclasses import replace
+
 import pytest
 
 from shiftloom.isa.config import load_config
@@ -83,3 +85,12 @@ def test_larger_arrays(engine_of, config, latency):
         assert_equal(engine, random_program(config, seed), latency=latency)
     for seed in range(30):
         assert_equal(engine, copies(config, seed), latency=latency)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bus_bytes", [32, 64])
+def test_beats_of_whole_instructions(engine_of, bus_bytes):
+    config = replace(TINY, name=f"wide{bus_bytes}", bus_bytes=bus_bytes)
+    for seed in range(60):
+        latency = LATENCIES[seed % len(LATENCIES)]
+        assert_equal(engine_of(config), random_program(config, seed), latency=latency)

@@ -107,7 +107,9 @@ def test_simulate_gives_the_golden_outputs(files, tmp_path, shiftloom):
 
 
 def test_simulate_with_cycles(files, tmp_path, shiftloom):
+    target = tmp_path / "outputs.npz"
     words = ("--input", files / "images.npy", "--samples", 3, "--engine", "cycle", "--json")
+    words = (*words, "-o", target)
     slow = ("--latency", 100, "--interval", 2, "--outstanding", 1, "--trace", tmp_path / "t.json")
     program = load_program(files / "model.program")
     for given, memory in (((), Memory()), (slow, Memory(latency=100, interval=2, outstanding=1))):
@@ -120,6 +122,9 @@ def test_simulate_with_cycles(files, tmp_path, shiftloom):
             expected.cycles,
         )
         assert found["counters"] == {name: 3 * n for name, n in expected.counters.items()}
+    images = np.load(files / "images.npy")[:3]
+    expected_outputs = predict(load_graph(files / "model.q.onnx"), {"x": images})["t2"]
+    assert np.array_equal(np.load(target)["t2"], expected_outputs)
     trace = json.loads((tmp_path / "t.json").read_text())
     assert trace["otherData"]["cycles"] == expected.cycles
 
@@ -143,6 +148,8 @@ def test_simulate_with_the_host(tmp_path, files, shiftloom):
     assert shiftloom("simulate", tmp_path / "program", *words)[0] == 0
     images = np.load(files / "images.npy")
     expected = predict(load_graph(tmp_path / "q.onnx"), {"x": images})["t2"]
+    assert np.array_equal(np.load(target)["t2"], expected)
+    assert shiftloom("simulate", tmp_path / "program", *words, "--engine", "cycle")[0] == 0
     assert np.array_equal(np.load(target)["t2"], expected)
 
 

@@ -1,7 +1,7 @@
 """Engines by name: what runs a program's segments."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict
 from functools import partial
 from importlib import metadata, resources
 
@@ -46,7 +46,7 @@ def make_runner(
     Raises
     ------
     FlowError
-        No such engine, or a memory that it cannot be given.
+        No such engine, or a memory for one that knows no time.
     BuildError
         The RTL engine cannot be built.
     """
@@ -62,14 +62,11 @@ def make_runner(
 
 
 def _rtl_runner(config: Config, report: Progress, memory: Memory) -> Runner:
-    if replace(memory, latency=1) != Memory(latency=1):
-        raise FlowError("the memory of the rtl engine has a latency only: use --engine cycle")
-
     def tell(what: str, share: float) -> None:
         report(f"building the simulator of {config.name}: {what}", round(100 * share), 100)
 
     engine = build_engine(simulation_text(config, report), progress=tell)
-    return partial(engine.run_segment, latency=memory.latency)
+    return partial(engine.run_segment, **asdict(memory))
 
 
 def make_gates(family: str, config: Config, progress: Progress | None = None) -> Runner:

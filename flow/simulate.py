@@ -93,7 +93,7 @@ def simulate(
     samples : int, optional
         How many of the samples to run; else all.
     memory : Memory, optional
-        External memory, for ``cycle``; its latency, for ``rtl``.
+        External memory, for ``cycle`` and ``rtl``.
     trace : str or pathlib.Path, optional
         File for a timeline of the first sample, which Perfetto opens.
     progress : callable, optional

@@ -22,12 +22,10 @@ def test_names():
         engines.make_runner("fast", load_config("tiny"))
 
 
-def test_memories_that_engines_cannot_be_given():
+def test_a_memory_for_an_engine_without_time():
     config = load_config("tiny")
     with pytest.raises(FlowError, match="golden engine knows no time"):
         engines.make_runner("golden", config, memory=Memory())
-    with pytest.raises(FlowError, match="has a latency only: use --engine cycle"):
-        engines.make_runner("rtl", config, memory=Memory(interval=2))
 
 
 def test_the_cycle_engine_runs_no_program():

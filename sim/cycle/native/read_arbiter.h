@@ -25,11 +25,14 @@ class Requests {
         take();
     }
 
-    // When the answer to the first request that has none may begin.
-    Time due() const { return taken_[answered_.size()] + memory_.latency; }
+    // When the answer to a request may begin.
+    Time due(size_t number) const {
+        return number < taken_.size() ? taken_[number] + memory_.latency : NEVER;
+    }
 
-    // Note in which cycle the last beat of the next answer comes.
-    void answer(Time time) {
+    // Note in which cycle the last beat of an answer comes; again if that was known before.
+    void answer(size_t number, Time time) {
+        if (number != answered_.size()) return;
         answered_.push_back(time);
         take();
     }
@@ -78,7 +81,11 @@ class ReadArbiter {
     // A burst whose words may wait is looked at so long before its end.
     static constexpr Time EARLY = 4;
 
+    // Beats that a register stage holds.
+    static constexpr int HELD = 2;
+
     struct Burst {
+        size_t number;
         bool fetches;
         int64_t size, beats;
     };
@@ -108,7 +115,7 @@ class ReadArbiter {
         issued_ = now;
         owners_.writes.push_back(now);
         requests_.issue(now);
-        bursts_.push_back({fetches, beats, beats});
+        bursts_.push_back({owners_.writes.size() - 1, fetches, beats, beats});
         (fetches ? fetched : loaded) += beats;
     }
 
@@ -123,18 +130,35 @@ class ReadArbiter {
         settle(now);
         while (!bursts_.empty()) {
             Burst& burst = bursts_.front();
-            const Time come = std::max(requests_.due(), came_ + interval_);
+            const Time come = std::max(requests_.due(burst.number), came_ + interval_);
             if (!take(burst, come, now)) {
+                foresee();
                 agenda_.at(beat_alarm_, std::max(now + 1, come + burst.beats - EARLY));
                 break;
             }
-            requests_.answer(came_);
+            requests_.answer(burst.number, came_);
             auto& list = burst.fetches ? fetches : loads;
             list.push_back(came_), list.push_back(burst.size);
             owners_.pops.push_back(taken_);
             bursts_.pop_front();
         }
         settle(now);
+    }
+
+    // Note which answers end with a beat that has come, or will, and is not taken yet.
+    void foresee() {
+        Time come = came_, before = taken_before_;
+        int beats = 0;
+        for (const Burst& burst : bursts_) {
+            const Time due = requests_.due(burst.number);
+            if (due == NEVER) return;
+            for (int64_t left = burst.beats; left; --left) {
+                come = std::max({due, come + interval_, before + 1});
+                before = taken_;
+                if (left == 1) requests_.answer(burst.number, come);
+                if (++beats == HELD) return;
+            }
+        }
     }
 
     // Let LOAD write the word that it has, or come again when it may.

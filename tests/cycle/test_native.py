@@ -38,7 +38,7 @@ def by_modules(program, memory=None):
 
 @pytest.mark.parametrize("config", [TINY, NARROW, BITS, WIDE], ids=lambda c: c.name)
 def test_random_programs(native_only, config):
-    for seed in range(12):
+    for seed in range(6):
         program = random_program(config, seed)
         for memory in MEMORIES:
             assert_same(native_only(program, memory), by_modules(program, memory))

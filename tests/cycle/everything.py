@@ -1,4 +1,6 @@
-"""All that the cycle model is compared with RTL on, counted: ``python -m tests.cycle.everything``.
+"""All that the cycle model is compared with RTL on, counted.
+
+``python -m tests.cycle.everything``, or with names of configurations behind it
 
 Random programs, random layers and networks, random networks and, with SHIFTLOOM_DATA, published
 ones; on RTL and on both forms of the model; every start and completion, total cycles, counters.
@@ -87,20 +89,23 @@ def check_published(engine, config, name):
     return found
 
 
-def main():
-    """Compare everything, and print what it was; the first difference ends it."""
+def main(names):
+    """Compare everything on all or some configurations, and print what it was.
+
+    The first difference ends it.
+    """
     columns = ("programs", "runs", "work", "cycles")
     print(f"{'':<28}", *(f"{column:>14}" for column in columns))
     total = Counter()
-    for config in CONFIGS:
+    for config in map(load_config, names) if names else CONFIGS:
         engine = build_engine(simulation_verilog(config))
-        rows = {kind: check_kind(engine, config, kind) for kind in KINDS}
-        for name in PUBLISHED:
+        for name in (*KINDS, *PUBLISHED):
+            check = check_kind if name in KINDS else check_published
             try:
-                rows[name] = check_published(engine, config, name)
+                row = check(engine, config, name)
             except pytest.skip.Exception as absent:
                 print(f"{name}: {absent}")
-        for name, row in rows.items():
+                continue
             print(f"{config.name + ', ' + name:<28}", *(f"{row[c]:>14,}" for c in columns))
             total += row
     print(f"{'all':<28}", *(f"{total[column]:>14,}" for column in columns))
@@ -109,4 +114,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -61,8 +61,8 @@ def _distinct(words: Words) -> Words:
     """Return different words in order; they lie close together."""
     if not words.size:
         return words.ravel()
-    low = words.min()
-    found = np.zeros(words.max() - low + 1, bool)
+    low = int(words.min())
+    found = np.zeros(int(words.max()) - low + 1, bool)
     found[words.ravel() - low] = True
     return np.flatnonzero(found) + low
 

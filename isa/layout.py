@@ -74,7 +74,7 @@ def pack_folded(codes: Codes, config: Config) -> Bytes:
     return rows.reshape(-1, config.word_bytes)
 
 
-def _tiles(steps: Codes, config: Config) -> Bytes:
+def _tiles(steps: Bytes, config: Config) -> Bytes:
     """Return weights ``(out_channels, tiles, rows)`` as ``(blocks, tiles * rows, bytes)``."""
     outputs, tiles, rows = steps.shape
     blocks = -(-outputs // config.columns)
@@ -86,7 +86,7 @@ def _tiles(steps: Codes, config: Config) -> Bytes:
     return words
 
 
-def pack_weights(weight: Codes, config: Config) -> Bytes:
+def pack_weights(weight: NDArray[np.integer], config: Config) -> Bytes:
     """Return weights ``(O, I, kh, kw)`` for a blocked input.
 
     The result is ``(output blocks, words, word_bytes)``; words run over input block, row group,
@@ -105,7 +105,7 @@ def pack_weights(weight: Codes, config: Config) -> Bytes:
     return _tiles(steps.reshape(outputs, -1, rows), config)
 
 
-def pack_weights_folded(weight: Codes, config: Config) -> Bytes:
+def pack_weights_folded(weight: NDArray[np.integer], config: Config) -> Bytes:
     """Return weights ``(O, I, kh, kw)`` for a folded input.
 
     Words run over chunk of ``rows`` bytes within a kernel row, kernel row and array row.

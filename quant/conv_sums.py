@@ -113,7 +113,8 @@ def _sums(weight: Array) -> NDArray[np.int64]:
 
 def _parts(reach: NDArray[np.int64]) -> list[slice]:
     """Split input channels so that no sum over a part can leave the exact range of float32."""
-    totals, parts, start = reach.cumsum(1), [], 0
+    totals, start = reach.cumsum(1), 0
+    parts: list[slice] = []
     while True:
         before = totals[:, start - 1 : start] if start else 0
         beyond = ((totals[:, start:] - before) > FLOAT32_EXACT).any(0)

@@ -115,10 +115,15 @@ def _compiled_run(program: Program, found: NativeRun, memory: Memory) -> CycleRu
         counts=found.array("counts").astype(np.int32),
         cycles=found.cycles,
         counters={"CYCLES": found.cycles, **counters, **works},
+        starts=found.stamps("starts"),
         dones=dones,
-        **{name: found.stamps(name) for name in ("starts", "waits", "waited", "stalls")},
+        waits=found.stamps("waits"),
+        waited=found.stamps("waited"),
+        stalls=found.stamps("stalls"),
         begins=found.array("begins"),
-        **{name: found.array(name).reshape(-1, 2) for name in ("reads", "fetches", "writes")},
+        reads=found.array("reads").reshape(-1, 2),
+        fetches=found.array("fetches").reshape(-1, 2),
+        writes=found.array("writes").reshape(-1, 2),
         memory=memory,
     )
 

@@ -6,14 +6,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from shiftloom.compiler import planes
 from shiftloom.compiler.compile import compile_graph
 from shiftloom.compiler.planes import bit_source, level_bank
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Opcode, decode
 from shiftloom.isa.thresholds import Thresholds, apply_thresholds
 from shiftloom.quant.graph import TensorType
-from tests.support.bit_graphs import WIDE_WEIGHTS, random_bit_graph, wide_bit_graph
+from tests.support.bit_graphs import WIDE_WEIGHTS, prefer_bits, random_bit_graph, wide_bit_graph
 from tests.support.graphs import random_codes
 from tests.support.levels import check_program
 
@@ -31,18 +30,6 @@ def programs(seeds, config=BITS):
     for seed in seeds:
         graph = random_bit_graph(seed)
         yield seed, graph, compile_graph(graph, config)
-
-
-@pytest.fixture
-def bits_alone(monkeypatch):
-    """Let the bit array take all that it can, whatever it costs."""
-    known = planes.engine_cycles
-
-    def costs(graph, node, config):
-        pair = known(graph, node, config)
-        return pair and (1 << 40, pair[1])
-
-    monkeypatch.setattr(planes, "engine_cycles", costs)
 
 
 def bitwise_jobs(program):
@@ -125,7 +112,8 @@ def test_many_random_networks_equal_golden():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_layers_of_up_to_eight_bits_equal_golden(bits_alone, seed):
+def test_layers_of_up_to_eight_bits_equal_golden(monkeypatch, seed):
+    prefer_bits(monkeypatch)
     graph = wide_bit_graph(seed)
     program = compile_graph(graph, BITS)
     assert bitwise_jobs(program)

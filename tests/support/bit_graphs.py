@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from shiftloom.compiler import planes
 from shiftloom.isa.requantize import Requantize
 from shiftloom.isa.thresholds import Thresholds
 from shiftloom.quant.graph import Conv, EdgeLayout, QuantGraph, TensorType
 
-__all__ = ["WIDE_WEIGHTS", "bit_layer", "random_bit_graph", "wide_bit_graph"]
+__all__ = ["WIDE_WEIGHTS", "bit_layer", "prefer_bits", "random_bit_graph", "wide_bit_graph"]
 
 #: Weights by their name.
 WEIGHTS = {
@@ -26,6 +27,17 @@ WIDE_WEIGHTS = WEIGHTS | {
 }
 #: Values of bipolar codes.
 BIPOLAR = [(1,), (1,), (2, 1), (3, 1), (5, 2), (4, 1)]
+
+
+def prefer_bits(monkeypatch):
+    """Let the bit array take all that it can, whatever it costs."""
+    known = planes.engine_cycles
+
+    def costs(graph, node, config):
+        pair = known(graph, node, config)
+        return pair and (1 << 40, pair[1])
+
+    monkeypatch.setattr(planes, "engine_cycles", costs)
 
 
 def _bipolar(rng, outputs, spread):

@@ -50,14 +50,14 @@ def top_k(context: Context, call: Call) -> str | None:
     if len(count) != 1 or not 1 <= count[0] <= shape[axis]:
         allowed = f"1…{shape[axis]}"
         raise ModelError("SL-Q110", f"TopK of {count}", node=call.name, allowed=allowed)
-    options: dict[str, Any] = {"axis": axis, **{n: int(call.get(n, 1)) for n in ("largest", "sorted")}}
+    options: dict[str, Any] = {n: int(call.get(n, 1)) for n in ("largest", "sorted")}
     after = (*shape[:axis], count[0], *shape[axis + 1 :])
     for place, output in enumerate(call.outputs):
         made = ["", ""]
         made[place] = "found"
         nodes = [
             helper.make_node("Constant", [], ["count"], value_ints=list(count)),
-            helper.make_node("TopK", [call.input(0), "count"], made, **options),
+            helper.make_node("TopK", [call.input(0), "count"], made, axis=axis, **options),
         ]
         if output:
             _emit(context, call, output, nodes, after)

@@ -43,7 +43,7 @@ def by_modules(program, memory=None):
 
 @pytest.mark.parametrize("config", [TINY, NARROW, BITS, WIDE, SINGLE], ids=lambda c: c.name)
 def test_random_programs(native_only, config):
-    for seed in range(5):
+    for seed in (2, 8, 10, 15, 21):  # in some, instructions come late after a full queue
         program = random_program(config, seed)
         for memory in MEMORIES:
             assert_same(native_only(program, memory), by_modules(program, memory))

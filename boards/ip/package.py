@@ -7,9 +7,19 @@ from ...isa.config import Config
 from ...isa.python_header import python_header
 from .component import component_xml, vlnv
 
-__all__ = ["PYNQ_DRIVER", "REGISTER_MODULE", "ip_files", "pynq_driver", "source"]
+__all__ = ["MEANINGS", "ip_files", "litex_module", "package_script", "pynq_driver", "source"]
 
 REGISTER_MODULE, PYNQ_DRIVER = "shiftloom_registers.py", "shiftloom_pynq.py"
+LITEX_MODULE = "shiftloom_litex.py"
+
+#: What the files are, for people.
+MEANINGS = {
+    "component.xml": "the accelerator for Vivado's IP catalog (IP-XACT), registers included",
+    "package.tcl": "script that lets Vivado write `component.xml` itself",
+    REGISTER_MODULE: "register map as a Python module",
+    PYNQ_DRIVER: "driver for PYNQ: one file, which needs `pynq` and NumPy",
+    LITEX_MODULE: "module for LiteX",
+}
 
 _REGISTER_IMPORT = re.compile(r"^from shiftloom_registers import \(.*?\)\n", re.M | re.S)
 
@@ -33,6 +43,8 @@ def ip_files(config: Config, verilog: str, top: str) -> dict[str, str]:
         "component.xml": component_xml(config, verilog, top),
         REGISTER_MODULE: python_header(),
         PYNQ_DRIVER: pynq_driver(top),
+        LITEX_MODULE: litex_module(config, top),
+        "package.tcl": package_script(top),
     }
 
 
@@ -44,3 +56,22 @@ def pynq_driver(top: str) -> str:
     if count != 1:
         raise ValueError(f"the driver imports the register map {count} times, not once")
     return text
+
+
+def litex_module(config: Config, top: str) -> str:
+    """Return the LiteX module of an accelerator."""
+    values = {"TOP": f'"{top}"', "BUS_BITS": str(8 * config.bus_bytes)}
+    text = source("litex_module.py")
+    for name, value in values.items():
+        text, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.M)
+        if count != 1:
+            raise ValueError(f"the module sets {name} {count} times, not once")
+    return text
+
+
+def package_script(top: str) -> str:
+    """Return the script that lets Vivado write ``component.xml`` itself."""
+    vendor, library, name, version = vlnv(top)
+    settings = {"top": top, "vendor": vendor, "library": library, "name": name, "version": version}
+    lines = [f"set {key} {{{value}}}" for key, value in settings.items()]
+    return "\n".join([*lines, "", source("vivado_package.tcl")])

@@ -9,7 +9,7 @@ from .component import vlnv
 from .memory_map import REGISTER_BLOCK, REGISTER_BYTES
 from .package import source
 
-__all__ = ["VIVADO_BOARDS", "VivadoBoard", "load_vivado_board", "package_script", "vivado_files"]
+__all__ = ["VIVADO_BOARDS", "VivadoBoard", "load_vivado_board", "vivado_files"]
 
 #: Names of boards; each is a module of the package above with a function ``board``.
 VIVADO_BOARDS = ("pynq_z2", "arty_a7_35t")
@@ -89,18 +89,10 @@ def vivado_files(board: VivadoBoard, config: Config, top: str) -> dict[str, str]
     lines += ["# Vivado 2020.1 or later. Change what stands here, if you like:", ""]
     lines += [f"set {name} {{{value}}}" for name, value in settings.items()]
     text = "\n".join([*lines, "", source(board.design), source("vivado_project.tcl")])
-    files = {_script_name(board): text, "package.tcl": package_script(top)}
+    files = {_script_name(board): text}
     if board.constraints:
         files[board.constraints] = source(board.constraints)
     return files
-
-
-def package_script(top: str) -> str:
-    """Return the script that lets Vivado write ``component.xml`` itself."""
-    vendor, library, name, version = vlnv(top)
-    settings = {"top": top, "vendor": vendor, "library": library, "name": name, "version": version}
-    lines = [f"set {key} {{{value}}}" for key, value in settings.items()]
-    return "\n".join([*lines, "", source("vivado_package.tcl")])
 
 
 def _script_name(board: VivadoBoard) -> str:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shiftloom.boards.board import BOARDS, BoardError, load_board
-from shiftloom.boards.ip.component import component_xml
+from shiftloom.boards.ip.package import ip_files
 from shiftloom.boards.ip.vivado import VIVADO_BOARDS, load_vivado_board, vivado_files
 from tests.support.vivado import ScriptError, Vivado, has_tcl
 
@@ -22,7 +22,7 @@ def board(request):
 def folder(board, least, least_verilog, least_top, tmp_path):
     """Return a folder with a board's files."""
     files = vivado_files(board, least, least_top)
-    files["component.xml"] = component_xml(least, least_verilog, least_top)
+    files |= ip_files(least, least_verilog, least_top)
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     return tmp_path

@@ -9,7 +9,7 @@ import pytest
 from shiftloom.boards.ip.package import pynq_driver
 from shiftloom.flow.compile import compile as compile_program
 from shiftloom.flow.deploy import deployed
-from shiftloom.isa.config import load_config
+from shiftloom.isa.config import ISA_VERSION, load_config
 from shiftloom.isa.program import HostStep, Place
 from shiftloom.quant import golden
 from shiftloom.sim.memory import read_tensor, write_tensor
@@ -18,7 +18,7 @@ from tests.support.pynq import Board, import_driver
 
 TINY = load_config("tiny")
 TOP = "shiftloom_tiny"
-DESCRIPTION = {"type": f"shiftloom:accelerator:{TOP}:3.0"}
+DESCRIPTION = {"type": f"shiftloom:accelerator:{TOP}:{ISA_VERSION}.0"}
 
 
 @pytest.fixture

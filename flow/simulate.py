@@ -29,7 +29,7 @@ from .predict import predict
 from .progress import Progress, silent
 from .samples import read_samples
 
-__all__ = ["Simulation", "collect", "encode_inputs", "simulate", "write_arrays"]
+__all__ = ["Simulation", "array_file", "collect", "encode_inputs", "simulate", "write_arrays"]
 
 Array = NDArray[Any]
 
@@ -185,10 +185,15 @@ def collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simu
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays to an ``.npz`` file; equal arrays give equal bytes."""
+    """Write arrays to an ``.npz`` file."""
+    write_file(path, array_file(arrays))
+
+
+def array_file(arrays: Mapping[str, Array]) -> bytes:
+    """Return what an ``.npz`` file of arrays holds; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as member:
                 npy.write_array(member, array, allow_pickle=False)
-    write_file(path, buffer.getvalue())
+    return buffer.getvalue()

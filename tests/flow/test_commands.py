@@ -171,6 +171,61 @@ def test_generate(tmp_path, shiftloom):
     assert "`CONTROL`" in page
 
 
+#: As much of the Verilog as is read to describe it.
+PORTS = """
+module shiftloom_tiny(m_axi_awaddr, m_axi_wdata, s_axi_awaddr, s_axi_wdata);
+  output [31:0] m_axi_awaddr;
+  output [63:0] m_axi_wdata;
+  input [6:0] s_axi_awaddr;
+  input [31:0] s_axi_wdata;
+endmodule
+"""
+
+
+def test_generate_for_a_board_with_a_program(files, tmp_path, shiftloom, monkeypatch):
+    monkeypatch.setattr("shiftloom.hw.verilog.accelerator_verilog", lambda _: PORTS)
+    words = ("--board", "pynq-z2", "--program", files / "model.program", "-o", tmp_path)
+    status, out, _ = shiftloom("generate", *words, "--input", files / "images.npy")
+    assert status == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    hardware = {"shiftloom_tiny.v", "tiny.toml", "shiftloom_isa.h", "README.md"}
+    drivers = {"shiftloom_registers.py", "shiftloom_pynq.py", "shiftloom_litex.py"}
+    scripts = {"component.xml", "package.tcl", "build_pynq_z2.tcl"}
+    assert names == hardware | drivers | scripts | {"model.program", "samples.npz"}
+    assert all(name in out for name in names)
+    page = (tmp_path / "README.md").read_text()
+    assert all(f"| `{name}` | " in page for name in names - {"README.md"})
+    with np.load(tmp_path / "samples.npz") as arrays:
+        (made,) = [arrays[name] for name in arrays.files if name.startswith("output.")]
+    graph, images = load_graph(files / "model.q.onnx"), np.load(files / "images.npy")
+    expected = predict(graph, {"x": images})["t2"]
+    assert np.array_equal(made * 2.0 ** graph.tensors["t2"].exponent, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--board", "zedboard"), "no board zedboard with a chip for Vivado: use pynq_z2"),
+        (("--program", "model.program"), "give both"),
+        (("--input", "images.npy"), "give both"),
+        (("--program", "model.program", "--input", "images.npy", "--config", "small"), "again"),
+    ],
+)
+def test_generate_refuses(words, message, files, tmp_path, shiftloom):
+    given = [files / word if (files / word).is_file() else word for word in words]
+    status, out, err = shiftloom("generate", *given, "-o", tmp_path / "new")
+    assert (status, out) == (2, "")
+    assert message in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_build_names_the_verb_for_boards_of_vivado(tmp_path, shiftloom):
+    status, _, err = shiftloom("build", "--board", "pynq-z2", "-o", tmp_path / "new")
+    assert status == 2
+    assert "shiftloom generate --board pynq_z2" in err
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

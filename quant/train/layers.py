@@ -122,7 +122,9 @@ def pad(x: Tensor, sides: tuple[int, int, int, int], value: float = 0.0) -> Tens
 
 def clamp(x: Tensor, low: float, high: float) -> Tensor:
     """Return clamped values; the limits may be infinite."""
-    return x if low == -high == float("-inf") else x.clamp(low, high)
+    if low == -high == float("-inf"):
+        return x
+    return functional.relu(x) if low == 0 and high == float("inf") else x.clamp(low, high)
 
 
 def average_pool(node: fg.AveragePool, x: Tensor) -> Tensor:

@@ -104,8 +104,8 @@ def convolve(node: fg.Conv, x: Tensor, weight: Tensor, bias: Tensor | None) -> T
     even = (top, left) == (bottom, right)
     result: Tensor = functional.conv2d(
         x if even else pad(x, node.padding),
-        weight,
-        bias,
+        weight.to(x.dtype),
+        None if bias is None else bias.to(x.dtype),
         node.stride,
         (top, left) if even else 0,
         node.dilation,

@@ -65,7 +65,7 @@ class _Codes(torch.autograd.Function):
 def _sampled(x: Tensor) -> Tensor:
     """Return evenly spaced values, without a copy of feature maps whose channels are last."""
     flat = x.detach().movedim(1, -1).flatten() if x.ndim == 4 else x.detach().flatten()
-    return flat[:: x.numel() // SAMPLED | 1]
+    return flat[:: x.numel() // SAMPLED | 1].float()
 
 
 class LsbqActivationCodes(nn.Module):

@@ -56,7 +56,7 @@ class Norm(nn.Module):
     plain_mean: Tensor
     plain_variance: Tensor
 
-    def __init__(self, gain: Floats, bias: Floats, momentum: float = 0.1) -> None:
+    def __init__(self, gain: Floats, bias: Floats, momentum: float = 0.05) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.from_numpy(gain.copy()))
         self.beta = nn.Parameter(torch.from_numpy(bias.copy()))

@@ -31,6 +31,7 @@ class _Quantize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, log2_t: Tensor, form: Tqt) -> Tensor:
         scale = power_of_two(torch.ceil(log2_t) - (form.bits - form.signed))
+        scale = scale.to(x.dtype)
         scaled = x / scale
         down = form.rounding is Rounding.FLOOR
         ctx.low, ctx.high = form.low, form.high

@@ -122,7 +122,7 @@ ROWS = (
         activation_bits=2,
         limit=8.0,
         images=48000,
-        changes={"epochs": 5, "flip": True, "crop": 2},
+        changes={"epochs": 5, "bfloat16": True, "flip": True, "crop": 2},
     ),
 )
 

@@ -140,7 +140,6 @@ def recipe_for(method: str, *, epochs: int, batch: int = 64, seed: int = 0) -> R
         schedule="cosine",
         freeze_start=60,
         live_norms=0.9 if one_bit else 0.0,
-        bfloat16=one_bit,
         distillation=0.5,
         stages=(5,) if method == "qil" else (),
     )

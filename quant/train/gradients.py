@@ -5,7 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["pass_within", "rounded_codes", "scale_gradient", "simulate_gradient", "straight_through"]
+__all__ = [
+    "pass_within",
+    "rounded_codes",
+    "scale_gradient",
+    "simulate_gradient",
+    "straight_through",
+]
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -94,7 +94,7 @@ class LowConv(nn.Module):
 
     def _ratio(self, gain: Tensor, unit: Tensor) -> Tensor:
         """Return by what the gain changes where a step has to be worth a power of two."""
-        exact = (gain * unit).abs()
+        exact = (gain * unit).abs().clamp(min=2.0 ** EXPONENTS[0])
         if not self.power_of_two or self.quantizer.rescales:
             return torch.ones_like(exact)
         return power_of_two(_octave(exact)) / exact

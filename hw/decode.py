@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..isa.config import Config
+from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import ENGINES, Opcode, engine_of, is_work
 from ..isa.registers import Error
 from .fetch import fetched_layout
@@ -16,8 +16,8 @@ __all__ = ["Decode"]
 class Decode(wiring.Component):
     """Check instructions in order and send them to the engines' queues.
 
-    Takes one instruction each cycle and adds no delay; an instruction waits while its queue is
-    full. Stops for good at END or at the first instruction that is wrong.
+    Takes one instruction each cycle; an instruction waits while its queue is full. Stops for good
+    at END or at the first instruction that is wrong.
 
     Parameters
     ----------
@@ -40,6 +40,9 @@ class Decode(wiring.Component):
         The first wrong instruction. A program without END fails at its length.
     """
 
+    #: Cycles from the transfer of an instruction to its offer to its queue.
+    latency = 1
+
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -56,15 +59,52 @@ class Decode(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         index = Signal(INDEX_BITS)
+        busy = Signal()
+        leaves = Signal()
         ended = Signal()
-        opcode = self.i.p.bits[:8]
-        configuration = data.View(
-            fields_layout(Opcode.CONFIG), self.i.p.bits[: fields_layout(Opcode.CONFIG).size]
-        )
+        missing = Signal()
+        held = Signal(_decoded_layout(), reset_less=True)
+        m.d.comb += self.i.ready.eq(~busy | leaves)
+        with m.If(self.i.ready):
+            m.d.sync += busy.eq(self.i.valid)
+        is_fine = self._decode(m, held)
 
-        known = Cat(opcode == code for code in Opcode if code is not Opcode.ILLEGAL).any()
-        is_config, is_first = opcode == Opcode.CONFIG, index == 0
+        stops = missing & ~ended
+        waiting = busy & ~ended & ~missing
+        accepted = Signal()  # waiting, and nothing is wrong with it
+        for engine, queue in zip(ENGINES, self.queues, strict=True):
+            m.d.comb += [
+                queue.valid.eq(accepted & held.engines[engine]),
+                queue.p.bits.eq(held.bits),
+                queue.p.index.eq(index),
+                self.issued[engine].eq(queue.valid & queue.ready & held.works),
+            ]
+        ready = Cat(queue.ready for queue in self.queues)
+        m.d.comb += [
+            leaves.eq(accepted & (~held.engines | ready).all()),
+            self.ended.eq(ended),
+            self.failure.index.eq(index),
+            self.failure.code.eq(Mux(stops, Error.NO_END, Mux(waiting, held.problem, Error.NONE))),
+        ]
+        following = (index + 1)[:INDEX_BITS]
+        ends, misses = Signal(), Signal()
+        m.d.comb += [ends.eq(ended), misses.eq(index == self.length)]
+        with m.If(leaves):
+            m.d.comb += [ends.eq(held.is_end), misses.eq(following == self.length)]
+            m.d.sync += index.eq(following)
+        m.d.sync += [ended.eq(ends), missing.eq(misses)]
+        with m.If(self.i.ready):
+            m.d.sync += accepted.eq(self.i.valid & is_fine & ~ends & ~misses)
+        return m
+
+    def _decode(self, m, held):
+        """Keep an instruction, and what its opcode means; return whether nothing is wrong."""
+        opcode = self.i.p.bits[:8]
+        layout = fields_layout(Opcode.CONFIG)
+        configuration = data.View(layout, self.i.p.bits[: layout.size])
+        is_config, is_first = opcode == Opcode.CONFIG, Signal(init=1)
         right = is_config & (configuration.config_id == self.config.id)
+        known = Cat(opcode == code for code in Opcode if code is not Opcode.ILLEGAL).any()
         problem = Signal(Error)
         with m.If(self.i.p.error):
             m.d.comb += problem.eq(Error.FETCH_BUS)
@@ -72,29 +112,21 @@ class Decode(wiring.Component):
             m.d.comb += problem.eq(Error.WRONG_CONFIG)
         with m.Elif(~known):
             m.d.comb += problem.eq(Error.ILLEGAL_OPCODE)
-
-        missing = (index == self.length) & ~ended
-        waiting = self.i.valid & ~ended & ~missing
-        accepted = waiting & (problem == Error.NONE)
-        taken, issued = [], []
-        for engine, queue in zip(ENGINES, self.queues, strict=True):
-            codes = [code for code in Opcode if engine_of(code) is engine]
-            for_engine = Cat(opcode == code for code in codes).any()
-            works = Cat(opcode == code for code in codes if is_work(code)).any()
-            m.d.comb += [
-                queue.valid.eq(accepted & for_engine),
-                queue.p.bits.eq(self.i.p.bits),
-                queue.p.index.eq(index),
+        with m.If(self.i.ready):
+            m.d.sync += [
+                held.bits.eq(self.i.p.bits),
+                held.problem.eq(problem),
+                held.is_end.eq(opcode == Opcode.END),
+                held.works.eq(Cat(opcode == code for code in Opcode if is_work(code)).any()),
+                is_first.eq(is_first & ~self.i.valid),
             ]
-            taken.append(~for_engine | queue.ready)
-            issued.append(queue.valid & queue.ready & works)
-        m.d.comb += [
-            self.i.ready.eq(accepted & Cat(taken).all()),
-            self.issued.eq(Cat(issued)),
-            self.ended.eq(ended),
-            self.failure.index.eq(index),
-            self.failure.code.eq(Mux(missing, Error.NO_END, Mux(waiting, problem, Error.NONE))),
-        ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [index.eq(index + 1), ended.eq(opcode == Opcode.END)]
-        return m
+            for engine in ENGINES:
+                codes = [code for code in Opcode if engine_of(code) is engine]
+                m.d.sync += held.engines[engine].eq(Cat(opcode == code for code in codes).any())
+        return problem == Error.NONE
+
+
+def _decoded_layout():
+    """Return an instruction and what is known of it before its turn."""
+    bits, flags = 8 * INSTRUCTION_BYTES, dict.fromkeys(("is_end", "works"), 1)
+    return data.StructLayout({"bits": bits, "engines": len(ENGINES), "problem": Error, **flags})

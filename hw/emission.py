@@ -21,8 +21,10 @@ class Emission(wiring.Component):
 
     Members
     -------
+    following : In(job_layout(Engine.VECTOR))
+        The job that ``start`` begins.
     job : In(job_layout(Engine.VECTOR))
-        Holds still from ``start`` on.
+        The same from the next cycle on.
     start : In(1)
         The first column follows.
     column_ends, row_ends : In(1)
@@ -40,6 +42,7 @@ class Emission(wiring.Component):
         self.config = config
         super().__init__(
             {
+                "following": In(job_layout(Engine.VECTOR)),
                 "job": In(job_layout(Engine.VECTOR)),
                 "start": In(1),
                 "column_ends": In(1),
@@ -52,13 +55,19 @@ class Emission(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        loops, requantize, work = self.job.loops, self.job.requantize, self.job.work
+        loops, requantize = self.job.loops, self.job.requantize
+        following, work = self.following.loops, self.following.work
         left = Signal.like(loops.emit_first, reset_less=True)
-        m.d.comb += self.emits.eq(left == 0)
-        with m.If(self.start | (self.column_ends & self.row_ends)):
-            m.d.sync += left.eq(loops.emit_first)
+        emits = Signal(reset_less=True)  # none is left: known a cycle ahead
+        m.d.comb += self.emits.eq(emits)
+        with m.If(self.start):
+            m.d.sync += [left.eq(following.emit_first), emits.eq(following.emit_first == 0)]
         with m.Elif(self.column_ends):
-            m.d.sync += left.eq(Mux(self.emits, loops.emit_period, left) - 1)
+            with m.If(self.row_ends):
+                m.d.sync += [left.eq(loops.emit_first), emits.eq(loops.emit_first == 0)]
+            with m.Else():
+                now = Mux(emits, loops.emit_period, left)
+                m.d.sync += [left.eq(now - 1), emits.eq(now == 1)]
 
         residual_strides = requantize.residual_row_stride, requantize.residual_stride
         for addr, first, row_stride, stride in (

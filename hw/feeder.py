@@ -96,7 +96,6 @@ class Feeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         levels = _TILE_LEVELS + _PIXEL_LEVELS
-        self._again = Signal()  # the words of the operand before are read once
         m.submodules.nest = nest = JobNest(Engine.MAC, levels, _moves(self.config))
         connect(m, flipped(self.job), nest.job)
         job = Signal.like(self.job.p, reset_less=True)
@@ -126,8 +125,6 @@ class Feeder(wiring.Component):
             m.d.sync += moved.eq(operation)
             operation = moved
             operations.append(moved)
-            if stage == 0:
-                m.d.comb += self.read.valid.eq(operation.valid & ~self._again)
             if stage < self.latency - 1:
                 swapped = Signal(name=f"swap_{stage}")
                 m.d.sync += swapped.eq(swap)
@@ -168,12 +165,13 @@ class Feeder(wiring.Component):
         offsets = [Signal(offset_bits, name=f"offset_{n}", reset_less=True) for n in range(3)]
         self._window = window = Signal(16 * word_bytes, reset_less=True)
         offset = values.addr[:offset_bits]
-        again, keeps = self._again, Signal(reset_less=True)
+        again, keeps = Signal(), Signal(reset_less=True)
         wide = offset > word_bytes - rows
         same = (self.read.addr == values.addr[offset_bits:]) & (self.read.wide | ~wide)
         present, previous = operations
         m.d.sync += [
             again.eq(present.valid & previous.valid & same),
+            self.read.valid.eq(present.valid & ~(previous.valid & same)),
             keeps.eq(again),
             self.read.addr.eq(values.addr[offset_bits:]),
             self.read.wide.eq(wide),

@@ -76,7 +76,7 @@ class Load(wiring.Component):
         connect(m, flipped(self.job), transfer.job)
         m.d.comb += [port.eq(base) for port, base in zip(transfer.bases, self.bases, strict=True)]
 
-        empty = transfer.burst.p.beats == 0
+        empty = transfer.burst.p.void
         m.d.comb += [
             self.burst.valid.eq(transfer.burst.valid & ~empty),
             self.burst.p.addr.eq(transfer.burst.p.addr),

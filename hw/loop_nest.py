@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from amaranth import Module, Mux, Shape, Signal, signed, unsigned
+from amaranth import Const, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -105,64 +105,80 @@ class LoopNest(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         loads = Signal()
-        steps = Signal()
-        ends = self.o.p.last.as_value().all()
+        ends = Signal()
         m.d.comb += [
             self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
-            loads.eq(self.nest.valid & self.nest.ready),
-            steps.eq(self.o.valid & self.o.ready),
+            loads.eq(~self.o.valid | ends),
         ]
         with m.If(self.nest.ready):
             m.d.sync += self.o.valid.eq(self.nest.valid)
 
-        # The innermost loop that is not at its end advances; the loops inside it start over.
-        moves, inner_ends = {}, steps
-        for level in reversed(self.counts):
-            moves[level] = inner_ends
-            inner_ends = inner_ends & self.o.p.last[level]
-        for level in self.counts:
-            self._count(m, level, loads, moves[level])
+        # The innermost loop that is not at its end advances; the loops inside it start over. All
+        # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
+        # Without an iteration they follow the nest that is offered, whether there is one or not.
+        turns = Signal(len(self.counts))
+        advances = Signal(len(self.counts), reset_less=True)
+        levels = {level: n for n, level in enumerate(reversed(self.counts))}
+        moves = {k: ~self.o.valid | (self.o.ready & turns[n]) for k, n in levels.items()}
+        following = Const(1, 1)
+        for level, n in levels.items():
+            last = self._count(m, level, loads, moves[level], turns[n])
+            with m.If(~self.o.valid | self.o.ready):
+                m.d.sync += [self.o.p.last[level].eq(last), turns[n].eq(following)]
+                m.d.sync += advances[n].eq(following & ~last)
+            following = following & last
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += ends.eq(following)
+        chosen = {level: advances[n] for level, n in levels.items()}
         for name in self.values:
-            self._move(m, name, loads, moves)
+            self._move(m, name, loads, chosen, moves)
         return m
 
-    def _count(self, m, level, loads, moves):
-        """Keep the number of iterations that are left, and the flags at both ends."""
+    def _count(self, m, level, loads, moves, turn):
+        """Keep the iterations that are left, and the flags at both ends; return the next ``last``.
+
+        What is returned holds if there is a step at all.
+        """
         width = self.counts[level]
         most, left = (Signal(width, name=f"{level}_{n}", reset_less=True) for n in ("most", "left"))
         single = Signal(name=f"{level}_single", reset_less=True)
         first, last = self.o.p.first[level], self.o.p.last[level]
         count = self.nest.p.counts[level]
-        with m.If(loads):
-            m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
-            m.d.sync += [first.eq(1), last.eq(count == 1)]
-        with m.Elif(moves):
-            m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
-            m.d.sync += last.eq(Mux(last, single, left == 1))
+        following = Signal(name=f"{level}_following")
+        moved = Mux(last, single, left == 1)
+        m.d.comb += following.eq(Mux(loads, count == 1, Mux(turn, moved, last)))
+        with m.If(moves):
+            with m.If(loads):
+                m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
+                m.d.sync += first.eq(1)
+            with m.Else():
+                m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
+        return following
 
-    def _move(self, m, name, loads, moves):
+    def _move(self, m, name, loads, chosen, moves):
         """Keep a value at the first iteration of each loop that it moves with."""
         value = self.values[name]
         shape = value.shape(self.counts)
         moving = [level for level in self.counts if level in value.strides]
         start = Signal(shape, name=f"{name}_start", reset_less=True)
         bases = {k: Signal(shape, name=f"{name}_{k}", reset_less=True) for k in moving}
-        base, stride = Signal(shape, name=f"{name}_base"), Signal(shape, name=f"{name}_stride")
-        moved = Signal(shape, name=f"{name}_moved")
-        m.d.comb += [moved.eq(base + stride), self.o.p.values[name].eq(bases[moving[-1]])]
+        m.d.comb += self.o.p.values[name].eq(bases[moving[-1]])
 
-        strides = {level: self._stride(m, name, level, loads) for level in moving}
-        outer = start
+        takes = self.nest.ready
+        strides = {level: self._stride(m, name, level, takes) for level in moving}
+        base, stride, outer = 0, 0, start
         for level in self.counts:
-            with m.If(moves[level] & ~self.o.p.last[level]):
-                m.d.comb += [base.eq(bases.get(level, outer)), stride.eq(strides.get(level, 0))]
+            step = Signal(shape, name=f"{name}_step_{level}")
+            m.d.comb += step.eq(strides.get(level, 0))
+            base |= Mux(chosen[level], bases.get(level, outer), 0)
+            stride |= Mux(chosen[level], step, 0)
             outer = bases.get(level, outer)
+        moved = Signal(shape, name=f"{name}_moved")
+        m.d.comb += moved.eq(base + stride)
         for level in moving:
-            with m.If(loads):
-                m.d.sync += bases[level].eq(self.nest.p.start[name])
-            with m.Elif(moves[level]):
-                m.d.sync += bases[level].eq(moved)
-        with m.If(loads):
+            with m.If(moves[level]):
+                m.d.sync += bases[level].eq(Mux(loads, self.nest.p.start[name], moved))
+        with m.If(takes):
             m.d.sync += start.eq(self.nest.p.start[name])
 
     def _stride(self, m, name, level, loads):

@@ -68,11 +68,13 @@ class Requantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        settings = self.settings
+        # A copy of its own, for it goes to all lanes.
+        settings = self._settings = Signal.like(self.settings, reset_less=True)
+        m.d.sync += settings.eq(self.settings)
         # The second shift is counted from the largest left shift, so that it is one to the right.
         out_shift = Signal(range(MAX_LEFT_SHIFT + 16), reset_less=True)
-        least = -MAX_LEFT_SHIFT
-        m.d.sync += out_shift.eq(Mux(settings.out_shift < least, least, settings.out_shift) - least)
+        least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
+        m.d.sync += out_shift.eq(Mux(wanted < least, least, wanted) - least)
 
         compared = None
         if self.config.threshold_bits:
@@ -127,4 +129,4 @@ class Requantizer(wiring.Component):
             }[rounding]
             for rounding in Rounding
         )
-        return floor + up[self.settings.rounding]
+        return floor + up[self._settings.rounding]

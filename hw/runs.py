@@ -20,8 +20,9 @@ REGIONS = 4
 class Runs(wiring.Component):
     """Walk the runs of transfers in external memory.
 
-    Gives one run each cycle, over jobs too. A job without runs or words gives one run of no
-    beats.
+    Gives one run each cycle, and takes the next job in the cycle after a job's last run: what takes
+    runs does not decide in the same cycle what leaves a queue of jobs. A job without runs or words
+    gives one run of no beats.
 
     Parameters
     ----------
@@ -59,12 +60,12 @@ class Runs(wiring.Component):
         pitch = Signal.like(work.memory_pitch, reset_less=True)
         left = Signal.like(work.runs, reset_less=True)
 
-        final = left <= 1
+        final = Signal(reset_less=True)
         m.d.comb += [
             self.o.valid.eq(busy),
             self.o.p.eq(run),
             self.o.p.last.eq(final),
-            self.job.ready.eq(~busy | (self.o.ready & final)),
+            self.job.ready.eq(~busy),
         ]
 
         base = Signal(ADDRESS_BITS)
@@ -74,17 +75,20 @@ class Runs(wiring.Component):
                     m.d.comb += base.eq(address)
 
         moves = (work.words != 0) & (work.runs != 0)
-        with m.If(self.job.ready):
+        with m.If(~busy):
             m.d.sync += [
                 busy.eq(self.job.valid),
                 run.addr.eq(base + work.offset),
                 run.beats.eq(Mux(moves, self._beats(work.words), 0)),
                 run.index.eq(self.job.p.index),
+                run.void.eq(~moves),
                 pitch.eq(work.memory_pitch),
-                left.eq(Mux(moves, work.runs, 1)),
+                left.eq(work.runs),
+                final.eq(~moves | (work.runs == 1)),
             ]
         with m.Elif(self.o.ready):
-            m.d.sync += [run.addr.eq(run.addr + pitch), left.eq(left - 1)]
+            m.d.sync += [run.addr.eq(run.addr + pitch), left.eq(left - 1), final.eq(left == 2)]
+            m.d.sync += busy.eq(~final)
         return m
 
     def _beats(self, words):

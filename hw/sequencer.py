@@ -78,11 +78,12 @@ class Sequencer(wiring.Component):
                     m.next = "CLEAR"
             with m.State("CLEAR"):
                 m.d.comb += self.clear.eq(1)
+                m.d.sync += self.running.eq(1)
                 m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += self.running.eq(1)
                 m.d.sync += self.failure.eq(current)
                 with m.If(self.resetting | self.finished | (current.code != Error.NONE)):
+                    m.d.sync += self.running.eq(0)
                     m.next = "HALT"
             with m.State("HALT"), m.If(self.idle):
                 m.d.comb += self.clear.eq(self.resetting)

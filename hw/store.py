@@ -84,7 +84,7 @@ class Store(wiring.Component):
         """Send bursts out, and remember whose answer comes when."""
         held = data.StructLayout({"index": INDEX_BITS, "last": 1, "void": 1})
         m.submodules.pending = pending = StreamQueue(held, 2 * OUTSTANDING)
-        void = burst.p.beats == 0
+        void = burst.p.void
         m.d.comb += [
             self.burst.valid.eq(burst.valid & pending.i.ready & ~void),
             self.burst.p.addr.eq(burst.p.addr),

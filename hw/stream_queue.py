@@ -1,8 +1,8 @@
 """StreamQueue: a FIFO of any shape between two streams."""
 
-from amaranth import Module
+from amaranth import Module, Mux, Signal
 from amaranth.hdl import Shape
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 __all__ = ["StreamQueue"]
@@ -44,15 +44,34 @@ class StreamQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        width = Shape.cast(self.shape).width
-        m.submodules.storage = storage = fifo.SyncFIFOBuffered(width=width, depth=self.depth)
+        width, size = Shape.cast(self.shape).width, self.depth - 1
+        m.submodules.storage = storage = memory.Memory(shape=width, depth=size, init=[])
+        write, read = storage.write_port(), storage.read_port()
+        # Registers say whether there is room and whether something waits: both go far.
+        level = Signal(range(size + 1))
+        room = Signal(init=1)
+        waits = Signal()
+        valid = Signal()
+        pushes = Signal()
+        pulls = Signal()
         m.d.comb += [
-            storage.w_data.eq(self.i.payload),
-            storage.w_en.eq(self.i.valid),
-            self.i.ready.eq(storage.w_rdy),
-            self.o.payload.eq(storage.r_data),
-            self.o.valid.eq(storage.r_rdy),
-            storage.r_en.eq(self.o.ready),
-            self.empty.eq(storage.level == 0),
+            pushes.eq(self.i.valid & room),
+            pulls.eq(waits & (~valid | self.o.ready)),
+            self.i.ready.eq(room),
+            self.o.valid.eq(valid),
+            self.o.payload.eq(read.data),
+            self.empty.eq(~waits & ~valid),
+            write.data.eq(self.i.payload),
+            write.en.eq(pushes),
+            read.en.eq(pulls),
         ]
+        with m.If(pushes & ~pulls):
+            m.d.sync += [level.eq(level + 1), waits.eq(1), room.eq(level != size - 1)]
+        with m.If(pulls & ~pushes):
+            m.d.sync += [level.eq(level - 1), waits.eq(level != 1), room.eq(1)]
+        for port, moves in ((write, pushes), (read, pulls)):
+            with m.If(moves):
+                m.d.sync += port.addr.eq(Mux(port.addr == size - 1, 0, port.addr + 1))
+        with m.If(~valid | self.o.ready):
+            m.d.sync += valid.eq(waits)
         return m

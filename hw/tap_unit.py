@@ -79,11 +79,14 @@ class TapUnit(wiring.Component):
             m.d.sync += steps[-1].eq(steps[-2])
 
         lowest = Mux(self.maximum & ~self.unsigned, -128, 0)
-        newest = Signal(data.ArrayLayout(signed(9), lanes), reset_less=True)
+        # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
+        word = Signal.like(self.word, reset_less=True)
+        m.d.sync += word.eq(self.word)
+        newest = Signal(data.ArrayLayout(signed(9), lanes))
         for lane in range(lanes):
-            code = self.word[8 * lane : 8 * lane + 8]
+            code = word[8 * lane : 8 * lane + 8]
             value = Cat(code, code[-1] & ~self.unsigned).as_signed()
-            m.d.sync += newest[lane].eq(Mux(self.step.inside, value, lowest))
+            m.d.comb += newest[lane].eq(Mux(steps[1].inside, value, lowest))
 
         columns = [newest]
         if taps > 1:
@@ -116,13 +119,12 @@ class TapUnit(wiring.Component):
             def register(name, shape, index=index):
                 return Signal(shape, name=f"{name}_{lane}_{index}", reset_less=True)
 
-            value, tap = register("operand", signed(9)), register("tap", signed(9))
+            value, factor = register("operand", signed(9)), register("factor", signed(9))
             product, enable = register("product", signed(18)), register("enable", 1)
-            position = 64 * lane + 16 * index
-            m.d.sync += value.eq(operand)
-            m.d.sync += tap.eq(self.taps[position : position + 9])
+            tap, position = register("tap", 9), 64 * lane + 16 * index
+            m.d.sync += [value.eq(operand), tap.eq(self.taps[position : position + 9])]
             # A maximum takes the values themselves, where a tap allows it.
-            factor = Mux(self.maximum, 1, tap)
+            m.d.sync += factor.eq(Mux(self.maximum, 1, self.taps[position : position + 9]))
             m.d.sync += [product.eq(value * factor), enable.eq(tap != 0)]
             products.append(product)
             enables.append(enable)

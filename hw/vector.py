@@ -95,8 +95,10 @@ class Vector(wiring.Component):
         requantizer = Requantizer(self.config)
         m.submodules.requantizer = EnableInserter(busy)(requantizer)
         m.d.comb += [
+            issue.following.eq(self.job.p),
             issue.job.eq(job),
-            issue.start.eq(parameters.begin),
+            issue.start.eq(self.job.valid & self.job.ready),
+            issue.begin.eq(parameters.begin),
             issue.addr.ready.eq(self.read.addr.ready),
             self.read.addr.valid.eq(issue.addr.valid),
             self.read.addr.payload.eq(issue.addr.payload),
@@ -164,7 +166,9 @@ class Vector(wiring.Component):
             taps.word.eq(self.read.data),
             taps.taps.eq(self.parameters.data),
         ]
-        with m.If(loops.source == VectorSource.ACTIVATION):
+        from_words = Signal(reset_less=True)  # goes to all lanes, and is not wanted at once
+        m.d.sync += from_words.eq(loops.source == VectorSource.ACTIVATION)
+        with m.If(from_words):
             m.d.comb += [requantizer.values.eq(taps.totals), token.eq(tokens[-1])]
         with m.Else():
             m.d.comb += [requantizer.values.eq(drained), token.eq(tokens[1])]
@@ -173,11 +177,15 @@ class Vector(wiring.Component):
     def _residuals(self, m, issue, pops, requantizer):
         """Keep residual words in order until their sums need them."""
         width = len(self.read.data)
+        # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
+        word = Signal(width, name="residual_word", reset_less=True)
+        arrives = Signal(name="residual_arrives")
+        m.d.sync += [word.eq(self.read.data), arrives.eq(issue.residual)]
         m.submodules.residuals = words = memory.Memory(shape=width, depth=_RESIDUALS, init=[])
         write, read = words.write_port(), words.read_port(domain="comb")
         m.d.comb += [
-            write.en.eq(issue.residual),
-            write.data.eq(self.read.data),
+            write.en.eq(arrives),
+            write.data.eq(word),
             requantizer.residual.eq(read.data),
         ]
-        m.d.sync += [write.addr.eq(write.addr + issue.residual), read.addr.eq(read.addr + pops)]
+        m.d.sync += [write.addr.eq(write.addr + arrives), read.addr.eq(read.addr + pops)]

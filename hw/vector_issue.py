@@ -10,6 +10,7 @@ from ..isa.instructions import Engine, VectorSource
 from .emission import Emission
 from .interfaces import job_layout
 from .job_nest import JobNest, Move
+from .skid import Skid
 from .tap_unit import tap_step_layout
 
 __all__ = ["VectorIssue", "token_layout"]
@@ -51,7 +52,8 @@ class VectorIssue(wiring.Component):
     """Issue one pixel or input word each cycle, and residual words between.
 
     With accumulators as the source, a residual word is read beside its pixel; with input words as
-    the source, in the cycle after the last one of its kernel. Waits only for ``addr``.
+    the source, in the cycle after the last one of its kernel. Waits only for ``addr``, and a
+    register stage keeps that away from the loops.
 
     Parameters
     ----------
@@ -60,10 +62,15 @@ class VectorIssue(wiring.Component):
 
     Members
     -------
+    following : In(job_layout(Engine.VECTOR))
+        The job that ``start`` begins.
     job : In(job_layout(Engine.VECTOR))
-        Holds still from ``start`` to the last token.
+        The same from the next cycle to its last token.
     start : In(1)
-        Begin.
+        A job begins; the one before has ended.
+    begin : In(1)
+        Its first word or pixel may be issued in the next cycle; not before the cycle after
+        ``start``.
     addr : Out(stream.Signature(range(config.activation_words)))
         Input and residual words to read.
     pixel : Out(range(config.accumulator_pixels))
@@ -80,15 +87,17 @@ class VectorIssue(wiring.Component):
         Of what was issued in the cycle before.
     """
 
-    #: Cycles from ``start`` to the first ``addr`` or ``pixel``; all other outputs follow by one.
+    #: Cycles from ``begin`` to the first ``addr`` or ``pixel``; all other outputs follow by one.
     latency = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
             {
+                "following": In(job_layout(Engine.VECTOR)),
                 "job": In(job_layout(Engine.VECTOR)),
                 "start": In(1),
+                "begin": In(1),
                 "addr": Out(stream.Signature(range(config.activation_words))),
                 "pixel": Out(range(config.accumulator_pixels)),
                 "active": Out(1),
@@ -103,59 +112,108 @@ class VectorIssue(wiring.Component):
         m = Module()
         m.submodules.nest = nest = JobNest(Engine.VECTOR, _LEVELS, _moves(self.config))
         m.submodules.emission = emission = Emission(self.config)
-        loops, first, last = self.job.loops, nest.o.p.first, nest.o.p.last
-        takes_words = loops.source == VectorSource.ACTIVATION
-        self._start(m, nest, takes_words)
-
-        # What is issued now: the input word (or pixel), the residual word, or the latter's turn.
-        emits = emission.emits & last.kernel_rows & last.kernel_columns
-        adds = emits & self.job.requantize.residual
-        residual_turn = Signal()
-        reads_input = takes_words & ~residual_turn
-        completes = residual_turn | ~(takes_words & adds)
-        issues = Signal()
+        m.submodules.asked = asked = Skid(self._request_layout())
+        self._start(m, nest)
         m.d.comb += [
-            self.addr.valid.eq(nest.o.valid & (takes_words | adds)),
-            self.addr.payload.eq(Mux(reads_input, nest.o.p.values.addr, emission.residual_addr)),
-            self.pixel.eq(nest.o.p.values.pixel),
-            issues.eq(nest.o.valid & (~self.addr.valid | self.addr.ready)),
-            self.active.eq(issues & ~residual_turn),
-            nest.o.ready.eq(issues & completes),
+            emission.following.eq(self.following),
             emission.job.eq(self.job),
             emission.start.eq(self.start),
-            emission.column_ends.eq(issues & completes & last.kernel_rows & last.kernel_columns),
-            emission.row_ends.eq(last.columns),
         ]
-        m.d.sync += [
-            self.residual.eq(issues & adds & ~reads_input),
-            self.token.emits.eq(issues & completes & emits),
-            self.token.last.eq(issues & completes & last.as_value().all()),
-            self.token.addr.eq(emission.write_addr),
-            self.step.valid.eq(issues & reads_input),
-            self.step.row_begins.eq(first.columns),
-            self.step.first.eq(first.kernel_rows & first.kernel_columns),
-        ]
-        with m.If(issues):
-            m.d.sync += residual_turn.eq(~completes)
-        self._place(m, nest.o.p.values, loops)
+        begun = Signal()
+        with m.If(self.begin):
+            m.d.sync += begun.eq(1)
+        with m.Elif(~nest.o.valid):
+            m.d.sync += begun.eq(0)
+        self._ask(m, nest, emission, asked.i, begun | self.begin)
+        self._place(m, nest.o.p.values, asked.i.p)
+        self._issue(m, asked.o)
         return m
 
-    def _start(self, m, nest, takes_words):
+    def _ask(self, m, nest, emission, asked, may):
+        """Ask for the input word (or pixel), then for the residual word in a turn of its own."""
+        first, last, values = nest.o.p.first, nest.o.p.last, nest.o.p.values
+        takes_words = self.job.loops.source == VectorSource.ACTIVATION
+        column_ends = last.kernel_rows & last.kernel_columns
+        emits = emission.emits & column_ends
+        adds = emits & self.job.requantize.residual
+        residual_turn = Signal()
+        moves = Signal()
+        reads_input = takes_words & ~residual_turn
+        completes = residual_turn | ~(takes_words & adds)
+        m.d.comb += [
+            asked.valid.eq(nest.o.valid & may),
+            moves.eq(asked.valid & asked.ready),
+            nest.o.ready.eq(may & asked.ready & completes),
+            asked.p.reads.eq(takes_words | adds),
+            asked.p.addr.eq(Mux(reads_input, values.addr, emission.residual_addr)),
+            asked.p.pixel.eq(values.pixel),
+            asked.p.active.eq(~residual_turn),
+            asked.p.residual.eq(adds & ~reads_input),
+            asked.p.token.emits.eq(completes & emits),
+            asked.p.token.last.eq(completes & last.as_value().all()),
+            asked.p.token.addr.eq(emission.write_addr),
+            asked.p.step.valid.eq(reads_input),
+            asked.p.step.row_begins.eq(first.columns),
+            asked.p.step.first.eq(first.kernel_rows & first.kernel_columns),
+            emission.column_ends.eq(moves & completes & column_ends),
+            emission.row_ends.eq(last.columns),
+        ]
+        with m.If(moves):
+            m.d.sync += residual_turn.eq(~completes)
+
+    def _request_layout(self):
+        """Return what is known of a pixel or word before it is issued."""
+        return data.StructLayout(
+            {
+                "reads": 1,  # a word
+                "addr": range(self.config.activation_words),
+                "pixel": range(self.config.accumulator_pixels),
+                "parameter": range(self.config.parameter_words),
+                "active": 1,
+                "residual": 1,
+                "token": token_layout(self.config),
+                "step": tap_step_layout(),
+            }
+        )
+
+    def _start(self, m, nest):
         """Put the job into the loop nest; pixels have no kernel, and taps follow parameters."""
         m.d.comb += [
             nest.job.valid.eq(self.start),
-            nest.job.payload.eq(self.job),
-            nest.job.p.work.parameter_addr.eq(self.job.work.parameter_addr + 1),
+            nest.job.payload.eq(self.following),
+            nest.job.p.work.parameter_addr.eq(self.following.work.parameter_addr + 1),
         ]
-        with m.If(~takes_words):
+        with m.If(self.following.loops.source != VectorSource.ACTIVATION):
             m.d.comb += [nest.job.p.loops.kernel_rows.eq(1), nest.job.p.loops.kernel_columns.eq(1)]
 
-    def _place(self, m, values, loops):
+    def _place(self, m, values, request):
         """Say where a word lies: inside the feature map or not, and at which kernel step."""
+        loops = self.job.loops
         y_inside = (values.y >= 0) & (values.y < loops.height)
         x_inside = (values.x >= 0) & (values.x < loops.width)
+        m.d.comb += [
+            request.step.inside.eq(y_inside & x_inside),
+            request.step.step.eq(values.parameter),  # only differences matter
+            request.parameter.eq(values.parameter),
+        ]
+
+    def _issue(self, m, asked):
+        """Issue what is asked for when its word can be read."""
+        issues = Signal()
+        m.d.comb += [
+            self.addr.valid.eq(asked.valid & asked.p.reads),
+            self.addr.payload.eq(asked.p.addr),
+            self.pixel.eq(asked.p.pixel),
+            asked.ready.eq(~asked.p.reads | self.addr.ready),
+            issues.eq(asked.valid & asked.ready),
+            self.active.eq(issues & asked.p.active),
+        ]
         m.d.sync += [
-            self.step.inside.eq(y_inside & x_inside),
-            self.step.step.eq(values.parameter),  # only differences matter
-            self.parameter.eq(values.parameter),
+            self.residual.eq(issues & asked.p.residual),
+            self.token.eq(asked.p.token),
+            self.token.emits.eq(issues & asked.p.token.emits),
+            self.token.last.eq(issues & asked.p.token.last),
+            self.step.eq(asked.p.step),
+            self.step.valid.eq(issues & asked.p.step.valid),
+            self.parameter.eq(asked.p.parameter),
         ]

@@ -1,6 +1,6 @@
 """Words: the internal side of a transfer, word by word."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -66,10 +66,11 @@ class Words(wiring.Component):
         words = Signal.like(area.words, reset_less=True)
         addr = Signal(WORD_ADDR_BITS, reset_less=True)
         start = Signal(WORD_ADDR_BITS, reset_less=True)
-
-        void = (area.words == 0) | (area.runs == 0)
-        run_ends = words <= 1
-        job_ends = void | (run_ends & (area.runs == 1))
+        # Known a cycle ahead, for what ends with a word decides who moves on.
+        void, single, last_run, run_ends, job_ends = (
+            Signal(name=name, reset_less=True)
+            for name in ("void", "single", "last_run", "run_ends", "job_ends")
+        )
         m.d.comb += [
             self.o.valid.eq(busy),
             self.o.p.buffer.eq(area.buffer),
@@ -80,16 +81,22 @@ class Words(wiring.Component):
             self.o.p.void.eq(void),
             self.i.ready.eq(~busy | (self.o.ready & job_ends)),
         ]
-
-        next_start = (start + area.pitch)[:WORD_ADDR_BITS]
-        with m.If(self.i.ready):
-            m.d.sync += [busy.eq(self.i.valid), area.eq(self.i.p), words.eq(self.i.p.words)]
-            m.d.sync += [addr.eq(self.i.p.addr), start.eq(self.i.p.addr)]
-        with m.Elif(self.o.ready):
-            m.d.sync += [
-                words.eq(Mux(run_ends, area.words, words - 1)),
-                addr.eq(Mux(run_ends, next_start, addr + 1)),
-            ]
-            with m.If(run_ends):
-                m.d.sync += [start.eq(next_start), area.runs.eq(area.runs - 1)]
+        with m.If(~busy | self.o.ready):
+            with m.If(~busy | job_ends):
+                taken = self.i.p
+                nothing, one_word = (taken.words == 0) | (taken.runs == 0), taken.words <= 1
+                one_run = taken.runs == 1
+                m.d.sync += [busy.eq(self.i.valid), area.eq(taken), words.eq(taken.words)]
+                m.d.sync += [addr.eq(taken.addr), start.eq(taken.addr), void.eq(nothing)]
+                m.d.sync += [single.eq(one_word), last_run.eq(one_run), run_ends.eq(one_word)]
+                m.d.sync += job_ends.eq(nothing | (one_word & one_run))
+            with m.Elif(run_ends):
+                next_start, is_last = (start + area.pitch)[:WORD_ADDR_BITS], area.runs == 2
+                m.d.sync += [words.eq(area.words), addr.eq(next_start), start.eq(next_start)]
+                m.d.sync += [area.runs.eq(area.runs - 1), last_run.eq(is_last)]
+                m.d.sync += [run_ends.eq(single), job_ends.eq(single & is_last)]
+            with m.Else():
+                ends = words == 2
+                m.d.sync += [words.eq(words - 1), addr.eq(addr + 1)]
+                m.d.sync += [run_ends.eq(ends), job_ends.eq(ends & last_run)]
         return m

@@ -78,7 +78,8 @@ class WritePort(wiring.Component):
         connect(m, beats.o, flipped(self.w))
 
         in_flight = Signal(range(OUTSTANDING + 1))
-        may_issue = (in_flight != OUTSTANDING) & ~self.halt
+        has_room = Signal(init=1)  # in_flight != OUTSTANDING
+        may_issue = has_room & ~self.halt
         issues = self.burst.valid & self.burst.ready
         length = self.burst.p.beats - 1
         m.d.comb += [
@@ -111,4 +112,8 @@ class WritePort(wiring.Component):
             self.idle.eq(in_flight == 0),
         ]
         m.d.sync += in_flight.eq(in_flight + issues - answered)
+        with m.If(answered):
+            m.d.sync += has_room.eq(1)
+        with m.Elif(issues):
+            m.d.sync += has_room.eq(in_flight != OUTSTANDING - 1)
         return m

@@ -23,6 +23,7 @@ __all__ = [
     "QUEUE_DEPTH",
     "QUEUE_READ",
     "REGISTER",
+    "RUNS_FREE",
     "RUN_END",
     "STORE_ARRIVAL",
     "STORE_JOBS_AHEAD",
@@ -40,7 +41,7 @@ __all__ = [
 
 # --- Between blocks ---------------------------------------------------------------------------
 
-#: From a transfer into a register stage (skid, splitter, widener, loop nest) to its output.
+#: From a transfer into a register stage (skid, splitter, widener, decode, nest) to its output.
 REGISTER = 1
 
 #: From the transfer into a queue to the cycle in which its output stage may take the payload; one
@@ -73,6 +74,9 @@ OUTSTANDING = 16
 #: Jobs whose words have not begun to move, beside the one whose words do.
 LOAD_JOBS_AHEAD = 8
 STORE_JOBS_AHEAD = 3
+
+#: From the transfer of a job's last run to the next job.
+RUNS_FREE = 1
 
 #: From the transfer of a job, or of the word before, to a word's place.
 PLACE = 1

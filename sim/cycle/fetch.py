@@ -54,7 +54,10 @@ class Fetch:
         self._burst, self._depth = fetch_burst_beats(config), fetch_queue_beats(config)
         self._queue = StreamQueue(self._depth)
         self._asked, self._asks = 0, FETCH_START
-        self._index, self._taken, self._part, self._valid = 0, -1, -1, NEVER
+        # The instruction that decoding has, or takes next: when it is complete, entered, is offered
+        # and has gone; and the last part of one.
+        self._index, self._complete, self._entered = 0, NEVER, -1
+        self._valid, self._taken, self._part = NEVER, -1, -1
         # Why the next instruction did not come earlier; the same of bursts, the next one last.
         self._late, self._bursts_late = Wait.FETCH, [Wait.FETCH]
         self.time, self.ended = FETCH_START, NEVER
@@ -93,14 +96,13 @@ class Fetch:
                     time, self._late = room, Wait(Wait.LOAD_QUEUE + engine)
             self._taken, self._valid = time, NEVER
             self._index += 1
-            if self._parts == 1 and not self._index % self._per_beat:
-                self._queue.pops.append(time)
             if opcode is Opcode.END:
                 self.ended = time
             elif engine is not None:
                 queue = self._queues[engine]
                 if queue.write(time, opcode, fields, self._late):
                     self._offered(queue)
+        self._assemble()
         self._offer()
 
     def _asked_late(self) -> Wait:
@@ -112,28 +114,39 @@ class Fetch:
         return self._bursts_late[beat // self._burst]
 
     def _gather(self) -> bool:
-        """Find when the next instruction is complete; return whether that is known."""
+        """Find when the next instruction can be decoded; return whether that is known."""
         if self._valid < NEVER:
             return True
-        queue = self._queue
+        if not self._assemble():
+            return False
+        self._entered = max(self._complete, self._taken)
+        self._valid, self._complete = self._entered + REGISTER, NEVER
+        if self._parts == 1 and not (self._index + 1) % self._per_beat:
+            self._queue.pops.append(self._entered)
+        return True
+
+    def _assemble(self) -> bool:
+        """Find when the instruction behind is complete; return whether that is known."""
+        if self._complete < NEVER:
+            return True
+        queue, following = self._queue, self._index + (self._valid < NEVER)
         if self._parts == 1:
-            return self._cut(queue)
-        end = (self._index + 1) * self._parts
-        for beat in range(len(queue.pops), end):
+            return self._cut(following // self._per_beat)
+        for beat in range(len(queue.pops), (following + 1) * self._parts):
             if beat == len(queue.writes):
                 return False
             # The last part before leaves with its instruction, which the next one may replace.
-            self._part = max(queue.offered(beat), self._part + 1, self._taken)
+            self._part = max(queue.offered(beat), self._part + 1, self._entered)
             queue.pops.append(self._part)
-        self._valid = self._part + REGISTER
+        self._complete = self._part + REGISTER
         return True
 
-    def _cut(self, queue: StreamQueue) -> bool:
+    def _cut(self, beat: int) -> bool:
         """Do the same where a beat holds whole instructions."""
-        beat = self._index // self._per_beat
-        if len(queue.writes) <= beat:
+        queue = self._queue
+        if len(queue.writes) <= beat or len(queue.pops) < beat:
             return False
-        self._valid = max(queue.offered(beat), self._taken + 1)
+        self._complete = max(queue.offered(beat), self._entered + 1)
         return True
 
     def _offer(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...isa.config import Config
-from ...isa.timing import PLACE, REGISTER
+from ...isa.timing import PLACE, REGISTER, RUNS_FREE
 from .agenda import NEVER
 from .listing import Fields
 from .stream_queue import StreamQueue
@@ -99,7 +99,7 @@ class Bursts:
         self._run_time = time + REGISTER
         self._last_run = not self._runs_left
         if self._last_run:
-            self._job, self.free = None, time
+            self._job, self.free = None, time + RUNS_FREE
         self._cut()
 
     def _cut(self) -> None:

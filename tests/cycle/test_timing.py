@@ -5,6 +5,7 @@ import pytest
 from shiftloom.hw import axi, engine_queue, fetch, load, store
 from shiftloom.hw.accumulators import Accumulators
 from shiftloom.hw.burst_splitter import BurstSplitter
+from shiftloom.hw.decode import Decode
 from shiftloom.hw.engine_queue import EngineQueue
 from shiftloom.hw.feeder import Feeder
 from shiftloom.hw.loop_nest import LoopNest
@@ -21,7 +22,7 @@ CONFIGS = [load_config(name) for name in ("tiny", "odd", "small", "base")]
 
 
 def test_register_stages():
-    stages = BurstSplitter, LoopNest, Runs, Skid, Widener
+    stages = BurstSplitter, Decode, LoopNest, Runs, Skid, Widener
     assert {stage.latency for stage in stages} == {timing.REGISTER}
     assert Words.latency == timing.PLACE
 

@@ -14,7 +14,7 @@ from shiftloom.hw.stream_queue import StreamQueue
 from shiftloom.hw.widener import Widener
 from shiftloom.isa.config import load_config
 
-from .harness import broken, holds
+from .harness import broken, holds, inner, opened
 from .prove import RefutedError, bounded, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
@@ -88,6 +88,29 @@ class Sequence(wiring.Component):
         return m
 
 
+class Flags(wiring.Component):
+    """Claims that a queue's flags say what its level does."""
+
+    def __init__(self, queue):
+        self.queue = queue
+        payload = stream.Signature(queue.shape)
+        super().__init__({"i": In(payload), "o": Out(payload)})
+
+    def elaborate(self, platform):
+        m = Module()
+        block = opened(m, "queue", self.queue, platform)
+        connect(m, flipped(self.i), self.queue.i)
+        connect(m, self.queue.o, flipped(self.o))
+        level, room, waits = (inner(block, name) for name in ("level", "room", "waits"))
+        size = self.queue.depth - 1
+        m.d.comb += [
+            Assert(level <= size, "no more than the memory holds"),
+            Assert(room == (level != size), "room"),
+            Assert(waits == (level != 0), "something waits"),
+        ]
+        return m
+
+
 BLOCKS = {
     "skid": lambda: Skid(8),
     "queue": lambda: StreamQueue(4, 3),
@@ -110,15 +133,27 @@ def test_queues_keep_the_order(depth):
     reaches(design, 3 * depth)
 
 
+@pytest.mark.parametrize("depth", [3, 4, 9, 16])
+def test_flags_of_queues_follow_their_level(depth):
+    inductive(Flags(StreamQueue(4, depth)))
+
+
+@pytest.mark.parametrize("was", ["level != size - 1", "level != 1", "waits.eq(1)"])
+def test_wrong_flags_are_found(was):
+    queue = broken(StreamQueue, was, was.replace("1", "0"))
+    with pytest.raises(RefutedError):
+        bounded(Flags(queue(4, 3)), 6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "block", "sizes", "was", "instead"),
     [
         ("o", Skid, (8,), "(~valid | self.o.ready)", "(~valid | self.o.ready | spare_valid)"),
-        ("o", StreamQueue, (4, 3), "r_en.eq(self.o.ready)", "r_en.eq(1)"),
+        ("o", StreamQueue, (4, 3), "waits & (~valid | self.o.ready)", "waits"),
         ("o", Narrower, (4, 1), "self.o.valid & self.o.ready", "self.o.valid"),
         ("o", Widener, (1, 4), "ready.eq(~full | self.o.ready)", "ready.eq(1)"),
-        ("o", BurstSplitter, (TINY, 16), "m.Elif(self.o.ready)", "m.Else()"),
+        ("o", BurstSplitter, (TINY, 16), "m.If(~busy | self.o.ready)", "m.If(1)"),
         ("beat", ReadArbiter, (TINY,), "beats.o.valid & taken & beats.o.p.last", "beats.o.p.last"),
     ],
 )
@@ -129,6 +164,6 @@ def test_what_is_withdrawn_or_changed_is_found(name, block, sizes, was, instead)
 
 
 def test_what_a_full_queue_drops_is_found():
-    lossy = broken(StreamQueue, "self.i.ready.eq(storage.w_rdy)", "self.i.ready.eq(1)")
+    lossy = broken(StreamQueue, "self.i.ready.eq(room)", "self.i.ready.eq(1)")
     with pytest.raises(RefutedError, match="in its turn"):
         bounded(Sequence(lossy(4, 3), 4), 9)

@@ -179,6 +179,7 @@ def test_counters_count_while_running_and_clear_at_start(simulate):
 
     async def test(ctx, dut, host):
         await host.write("CONTROL", START)
+        await ctx.tick()
         before = await host.read("CYCLES")
         assert 0 < before < 10
         for n, event in enumerate(("mac_active", "vector_active", "load_beat", "write_beat")):

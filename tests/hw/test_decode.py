@@ -21,8 +21,11 @@ CONFIG = config_instruction(TINY)
 ROUTED = [code for code in Opcode if engine_of(code) is not None]
 
 
-def decode(simulate, items, *, length=None, stalls=0.0, cycles=80):
-    """Return what arrives at the queues, issued counts, ended and failure."""
+def decode(simulate, items, *, length=None, stalls=0.0, cycles=80, begin=0):
+    """Return what arrives at the queues, issued counts, ended and failure.
+
+    The first instruction is offered in cycle ``begin``.
+    """
     dut = Decode(TINY)
     length = len(items) if length is None else length
     arrived, issued = {e: [] for e in ENGINES}, dict.fromkeys(ENGINES, 0)
@@ -32,10 +35,11 @@ def decode(simulate, items, *, length=None, stalls=0.0, cycles=80):
         ctx.set(dut.length, length)
         position, hold = 0, [sometimes(stalls, seed) for seed in range(5)]
         offering = False
-        for _ in range(cycles):
+        for cycle in range(cycles):
             for queue, pattern in zip(dut.queues, hold, strict=False):
                 ctx.set(queue.ready, not next(pattern))
             offering = position < len(items) and (offering or not next(hold[4]))
+            offering &= cycle >= begin
             if offering:
                 bits, error = items[position]
                 ctx.set(dut.i.payload, {"bits": bits, "error": error})
@@ -83,6 +87,7 @@ def test_illegal_opcode_stops(simulate, code):
     assert len(arrived[0]) == 1
 
 
+@pytest.mark.parametrize("begin", [0, 5])
 @pytest.mark.parametrize(
     "first",
     [
@@ -91,8 +96,8 @@ def test_illegal_opcode_stops(simulate, code):
         bytes(32),
     ],
 )
-def test_program_must_begin_with_our_configuration(simulate, first):
-    _, _, end = decode(simulate, [raw(first), raw(Instruction(Opcode.END, {}))])
+def test_program_must_begin_with_our_configuration(simulate, first, begin):
+    _, _, end = decode(simulate, [raw(first), raw(Instruction(Opcode.END, {}))], begin=begin)
     assert end == {"ended": 0, "code": Error.WRONG_CONFIG, "index": 0}
 
 

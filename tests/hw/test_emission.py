@@ -29,10 +29,12 @@ def test_columns_and_addresses_match_ranges(simulate, seed):
     dut = Emission(TINY)
 
     async def bench(ctx):
-        ctx.set(dut.job, job)
+        ctx.set(dut.following, job)
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
+        ctx.set(dut.following, {})
+        ctx.set(dut.job, job)
         for row in range(rows):
             emitted = range(first, columns, period)
             for column in range(columns):

@@ -96,7 +96,7 @@ def test_both_sides_follow_the_definition(simulate, bus_bytes, stalls):
         assert {b.index for b in burst} == {job["index"]}
 
 
-def test_one_word_and_one_run_each_cycle(simulate):
+def test_one_word_and_one_run_each_cycle_and_one_cycle_between_jobs(simulate):
     dut, words, runs = Transfer(TINY, 4), [], []
     job = {"work": {"words": 1, "runs": 4, "memory_pitch": 64, "pitch": 3}}
 
@@ -112,5 +112,5 @@ def test_one_word_and_one_run_each_cycle(simulate):
             runs.extend([cycle] * burst)
 
     simulate(dut, producer, observer)
-    assert runs == list(range(2, 10))
-    assert words == list(range(3, 11))
+    assert runs == [*range(2, 6), *range(7, 11)]
+    assert words == [*range(3, 7), *range(8, 12)]

@@ -49,13 +49,13 @@ class Fetch {
             }
             taken_ = now, valid_ = NEVER;
             ++index_;
-            if (parts_ == 1 && index_ % per_beat_ == 0) queue_.pops.push_back(now);
             if (opcode == OPCODE_END) {
                 ended = now;
             } else if (engine >= 0 && queues_[engine].write(now, instruction, late_)) {
                 offered_(queues_[engine]);
             }
         }
+        assemble();
         offer();
     }
 
@@ -68,25 +68,36 @@ class Fetch {
         return bursts_late_[beat / burst_];
     }
 
-    // Find when the next instruction is complete; return whether that is known.
+    // Find when the next instruction can be decoded; return whether that is known.
     bool gather() {
         if (valid_ < NEVER) return true;
-        if (parts_ == 1) return cut();
-        const int64_t end = (index_ + 1) * parts_;
+        if (!assemble()) return false;
+        entered_ = std::max(complete_, taken_);
+        valid_ = entered_ + REGISTER, complete_ = NEVER;
+        if (parts_ == 1 && (index_ + 1) % per_beat_ == 0) queue_.pops.push_back(entered_);
+        return true;
+    }
+
+    // Find when the instruction behind is complete; return whether that is known.
+    bool assemble() {
+        if (complete_ < NEVER) return true;
+        const int64_t following = index_ + (valid_ < NEVER ? 1 : 0);
+        if (parts_ == 1) return cut(following / per_beat_);
+        const int64_t end = (following + 1) * parts_;
         for (int64_t beat = queue_.pops.size(); beat < end; ++beat) {
             if (beat == static_cast<int64_t>(queue_.writes.size())) return false;
-            part_ = std::max({queue_.offered(beat), part_ + 1, taken_});
+            part_ = std::max({queue_.offered(beat), part_ + 1, entered_});
             queue_.pops.push_back(part_);
         }
-        valid_ = part_ + REGISTER;
+        complete_ = part_ + REGISTER;
         return true;
     }
 
     // The same where a beat holds whole instructions.
-    bool cut() {
-        const int64_t beat = index_ / per_beat_;
+    bool cut(int64_t beat) {
         if (static_cast<int64_t>(queue_.writes.size()) <= beat) return false;
-        valid_ = std::max(queue_.offered(beat), taken_ + 1);
+        if (static_cast<int64_t>(queue_.pops.size()) < beat) return false;
+        complete_ = std::max(queue_.offered(beat), entered_ + 1);
         return true;
     }
 
@@ -108,7 +119,9 @@ class Fetch {
     const int64_t burst_, depth_;
     StreamQueue queue_;
     int64_t asked_ = 0, index_ = 0;
-    Time asks_ = FETCH_START, taken_ = -1, part_ = -1, valid_ = NEVER;
+    Time asks_ = FETCH_START, taken_ = -1, part_ = -1;
+    // The instruction that decoding has, or takes next: when it is complete, entered, is offered.
+    Time complete_ = NEVER, entered_ = -1, valid_ = NEVER;
     int late_ = WAIT_FETCH;
     std::vector<int> bursts_late_{WAIT_FETCH};
 };

@@ -59,7 +59,7 @@ class Bursts {
         run_ += job_.memory_pitch;
         run_time_ = entered + REGISTER;
         last_run_ = !--runs_left_;
-        if (last_run_) held_ = false, free = entered;
+        if (last_run_) held_ = false, free = entered + RUNS_FREE;
         cut();
     }
 

@@ -94,7 +94,7 @@ def build_board(
     seed: int = 1,
     tell: Progress,
 ) -> Built:
-    """Synthesize, place, route and pack; leaves ``top.bit`` and all reports in a folder.
+    """Synthesize, place, route and pack; leaves the bitstream and all reports in a folder.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def build_board(
 
     arguments = tuple(family.place(design.platform, clock_hz, seed))
     key = content_key(key, design.constraints, family.placer.version, *arguments, *family.pack)
-    results = ("top.config", "report.json", "top.bit")
+    results = ("top.config", "report.json", family.bitstream)
 
     def implement() -> None:
         _place(family, arguments, folder, tell)
@@ -145,12 +145,15 @@ def build_board(
 
 
 def _synthesis_key(design: Design, family: Family) -> str:
-    return content_key(design.rtlil, family.synthesis, YOSYS.version)
+    maps = family.map_texts.values()
+    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version)
 
 
 def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
     tell("synthesizing", 1, _STEPS)
-    script = f"read_rtlil top.il; {family.synthesis} -top {TOP} -json top.json"
+    for name, text in family.map_texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    script = f"read_rtlil top.il; hierarchy -top {TOP}; {family.synthesis} -top {TOP} -json top.json"
 
     def watch(line: str) -> None:
         found = re.match(r"\d+\.\d+\. Executing (\w+) pass", line)

@@ -41,15 +41,18 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     if family not in FAMILIES:
         raise BoardError(f"no family {family}: use {' or '.join(FAMILIES)}")
     chosen, design = FAMILIES[family], trace_rtlil(config)
-    key = content_key(design, chosen.synthesis, YOSYS.version, "netlist")
+    maps = chosen.map_texts
+    key = content_key(design, chosen.synthesis, *maps.values(), YOSYS.version, "netlist")
     with TemporaryDirectory(prefix="shiftloom-") as scratch:
         folder = Path(scratch)
 
         def make() -> None:
             tell(f"synthesizing {config.name} for {family}", 0, 0)
             (folder / "top.il").write_text(design, encoding="utf-8")
+            for name, text in maps.items():
+                (folder / name).write_text(text, encoding="utf-8")
             script = (
-                f"read_rtlil top.il; {chosen.synthesis} -top {_TOP}; "
+                f"read_rtlil top.il; hierarchy -top {_TOP}; {chosen.synthesis} -top {_TOP}; "
                 "write_verilog -noattr -noexpr netlist.v"
             )
             YOSYS.run(["-q", "-p", script], folder)

@@ -76,6 +76,16 @@ class Built:
         return sum(self.blocks.values(), Counter())
 
     @property
+    def bitstream(self) -> str:
+        """Name of the file that a loader takes."""
+        return FAMILIES[self.board.family].bitstream
+
+    @property
+    def untimed(self) -> str:
+        """Cells whose delays the tools do not know; empty if they know all."""
+        return FAMILIES[self.board.family].untimed
+
+    @property
     def memory_bits(self) -> int:
         """Bits of the memories used, whether they hold something or not."""
         bits = FAMILIES[self.board.family].memory_bits
@@ -153,7 +163,9 @@ def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
     tell("synthesizing", 1, _STEPS)
     for name, text in family.map_texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    script = f"read_rtlil top.il; hierarchy -top {TOP}; {family.synthesis} -top {TOP} -json top.json"
+    script = (
+        f"read_rtlil top.il; hierarchy -top {TOP}; {family.synthesis} -top {TOP} -json top.json"
+    )
 
     def watch(line: str) -> None:
         found = re.match(r"\d+\.\d+\. Executing (\w+) pass", line)

@@ -41,6 +41,9 @@ class Family:
         Data bits of memory cells.
     maps : tuple of str
         Files of this package that ``synthesis`` reads.
+    untimed : str
+        Cells whose delays the tools do not know, if there are any: no path through them counts
+        towards the clock.
     models, our_models : tuple of str
         Simulation models of the cells: files that come with Yosys, and files of this package.
     """
@@ -60,6 +63,7 @@ class Family:
     models: tuple[str, ...]
     our_models: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
+    untimed: str = ""
 
     @property
     def map_texts(self) -> dict[str, str]:

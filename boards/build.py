@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..isa.config import Config
-from .board import Board
+from .board import Board, BoardError
 from .cache import cached, content_key
 from .design import TOP, Design, make_design
 from .families import FAMILIES
 from .family import Family
-from .netlist import count_blocks
+from .netlist import count_blocks, count_cells
 from .timing import Timing, read_timing
 from .tools import YOSYS
 
@@ -109,7 +109,7 @@ def build_board(
     Raises
     ------
     BoardError
-        A clock that the board cannot make.
+        A clock that the board cannot make, or a design that needs more cells than there are.
     ToolError
         A tool that is missing or failed, for example because the design does not fit.
     """
@@ -131,6 +131,8 @@ def build_board(
     key = _synthesis_key(design, family)
     synthesize = timed("synthesis", lambda: _synthesize(family, folder, tell))
     cached(key, ("top.json",), folder, synthesize)
+    if shortage := family.shortage(count_cells(folder / "top.json", TOP)):
+        raise BoardError(f"{config.name} does not fit {board.name}: it needs {shortage}")
 
     arguments = tuple(family.place(design.platform, clock_hz, seed))
     key = content_key(key, design.constraints, family.placer.version, *arguments, *family.pack)

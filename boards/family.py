@@ -10,6 +10,10 @@ from .tools import Tool
 __all__ = ["Family"]
 
 
+def _none(cells: Mapping[str, int]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """A family of chips, and the tools that build for it.
@@ -41,6 +45,9 @@ class Family:
         Data bits of memory cells.
     maps : tuple of str
         Files of this package that ``synthesis`` reads.
+    shortage : callable
+        Returns of which cells a design needs more than there are, from how many it has of each
+        type; empty where it may fit. Placers find out late or never.
     untimed : str
         Cells whose delays the tools do not know, if there are any: no path through them counts
         towards the clock.
@@ -64,6 +71,7 @@ class Family:
     our_models: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
     untimed: str = ""
+    shortage: Callable[[Mapping[str, int]], str] = _none
 
     @property
     def map_texts(self) -> dict[str, str]:

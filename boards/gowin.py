@@ -18,7 +18,8 @@ def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
         *("--device", platform.part, "--vopt", f"family={_CHIP}", "--vopt", "cst=top.cst"),
         *("--json", "top.json", "--write", "top.config", "--report", "report.json"),
         *("--freq", f"{clock_hz / 1e6:g}", "--seed", str(seed), "--timing-allow-fail"),
-        # Spread wider than by default: few flip-flops may lie together, for they share enables.
+        # Spread wider than by default, which shortens the placer's first rounds: few flip-flops may
+        # lie together, for they share enables.
         *("--placer-heap-beta", "0.5"),
     )
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..isa.config import Config
-from .board import Board
+from .board import Board, BoardError
 from .cache import cached, content_key
 from .design import TOP, Design, make_design
 from .families import FAMILIES
 from .family import Family
-from .netlist import count_blocks
+from .netlist import count_blocks, count_cells
 from .timing import Timing, read_timing
 from .tools import YOSYS
 
@@ -76,6 +76,16 @@ class Built:
         return sum(self.blocks.values(), Counter())
 
     @property
+    def bitstream(self) -> str:
+        """Name of the file that a loader takes."""
+        return FAMILIES[self.board.family].bitstream
+
+    @property
+    def untimed(self) -> str:
+        """Cells whose delays the tools do not know; empty if they know all."""
+        return FAMILIES[self.board.family].untimed
+
+    @property
     def memory_bits(self) -> int:
         """Bits of the memories used, whether they hold something or not."""
         bits = FAMILIES[self.board.family].memory_bits
@@ -94,12 +104,12 @@ def build_board(
     seed: int = 1,
     tell: Progress,
 ) -> Built:
-    """Synthesize, place, route and pack; leaves ``top.bit`` and all reports in a folder.
+    """Synthesize, place, route and pack; leaves the bitstream and all reports in a folder.
 
     Raises
     ------
     BoardError
-        A clock that the board cannot make.
+        A clock that the board cannot make, or a design that needs more cells than there are.
     ToolError
         A tool that is missing or failed, for example because the design does not fit.
     """
@@ -121,10 +131,12 @@ def build_board(
     key = _synthesis_key(design, family)
     synthesize = timed("synthesis", lambda: _synthesize(family, folder, tell))
     cached(key, ("top.json",), folder, synthesize)
+    if shortage := family.shortage(count_cells(folder / "top.json", TOP)):
+        raise BoardError(f"{config.name} does not fit {board.name}: it needs {shortage}")
 
     arguments = tuple(family.place(design.platform, clock_hz, seed))
     key = content_key(key, design.constraints, family.placer.version, *arguments, *family.pack)
-    results = ("top.config", "report.json", "top.bit")
+    results = ("top.config", "report.json", family.bitstream)
 
     def implement() -> None:
         _place(family, arguments, folder, tell)
@@ -145,12 +157,17 @@ def build_board(
 
 
 def _synthesis_key(design: Design, family: Family) -> str:
-    return content_key(design.rtlil, family.synthesis, YOSYS.version)
+    maps = family.map_texts.values()
+    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version)
 
 
 def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
     tell("synthesizing", 1, _STEPS)
-    script = f"read_rtlil top.il; {family.synthesis} -top {TOP} -json top.json"
+    for name, text in family.map_texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    script = (
+        f"read_rtlil top.il; hierarchy -top {TOP}; {family.synthesis} -top {TOP} -json top.json"
+    )
 
     def watch(line: str) -> None:
         found = re.match(r"\d+\.\d+\. Executing (\w+) pass", line)

@@ -32,6 +32,7 @@ FAMILY = Family(
     constraints="lpf",
     place=_place,
     pack=("--compress", "--input", "top.config", "--bit", "top.bit"),
+    bitstream="top.bit",
     make_clock=make_ecp5_clock,
     kinds={
         "LUT4": "LUT",

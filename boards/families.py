@@ -1,7 +1,7 @@
 """The families of chips that boards carry."""
 
-from . import ecp5
+from . import ecp5, gowin
 
 __all__ = ["FAMILIES"]
 
-FAMILIES = {family.name: family for family in (ecp5.FAMILY,)}
+FAMILIES = {family.name: family for family in (ecp5.FAMILY, gowin.FAMILY)}

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 from .tools import Tool
 
 __all__ = ["Family"]
+
+
+def _none(cells: Mapping[str, int]) -> str:
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +23,7 @@ class Family:
     name : str
         As in :class:`~shiftloom.boards.board.Board`.
     synthesis : str
-        Yosys command that maps a flat design to its cells.
+        Yosys commands that map a design to its cells; the last takes ``-top``.
     placer, packer : Tool
         Place-and-route, and what makes a bitstream.
     constraints : str
@@ -27,7 +32,9 @@ class Family:
         From the platform, the frequency to aim at in hertz and the seed to the placer's arguments;
         it reads ``top.json`` and writes ``top.config`` and ``report.json``.
     pack : sequence of str
-        The packer's arguments, from ``top.config`` to ``top.bit``.
+        The packer's arguments, from ``top.config`` to the bitstream.
+    bitstream : str
+        The file that it makes; loaders know formats by its ending.
     make_clock : callable
         Adds the domain ``sync``: module, pin, frequency of the pin, frequency of the domain.
     kinds : mapping of str to str
@@ -36,6 +43,14 @@ class Family:
         How many it counts as, where that is not one.
     memory_bits : mapping of str to int
         Data bits of memory cells.
+    maps : tuple of str
+        Files of this package that ``synthesis`` reads.
+    shortage : callable
+        Returns of which cells a design needs more than there are, from how many it has of each
+        type; empty where it may fit. Placers find out late or never.
+    untimed : str
+        Cells whose delays the tools do not know, if there are any: no path through them counts
+        towards the clock.
     models, our_models : tuple of str
         Simulation models of the cells: files that come with Yosys, and files of this package.
     """
@@ -47,9 +62,19 @@ class Family:
     constraints: str
     place: Callable[[Any, int, int], Sequence[str]]
     pack: Sequence[str]
+    bitstream: str
     make_clock: Callable[[Any, Any, int, int], None]
     kinds: Mapping[str, str]
     weights: Mapping[str, int]
     memory_bits: Mapping[str, int]
     models: tuple[str, ...]
     our_models: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    untimed: str = ""
+    shortage: Callable[[Mapping[str, int]], str] = _none
+
+    @property
+    def map_texts(self) -> dict[str, str]:
+        """What the files that ``synthesis`` reads hold, by name."""
+        folder = resources.files(__package__ or "")
+        return {name: (folder / name).read_text(encoding="utf-8") for name in self.maps}

@@ -14,9 +14,12 @@ from .families import FAMILIES
 from .family import Family
 from .tools import YOSYS
 
-__all__ = ["netlist_verilog"]
+__all__ = ["MODELLED", "netlist_verilog"]
 
 _TOP = "shiftloom_top"
+
+#: Families of whose cells there are models.
+MODELLED = tuple(name for name, family in FAMILIES.items() if family.models)
 
 
 def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
@@ -27,29 +30,32 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     config : Config
         The accelerator; with the ports that simulators trace.
     family : str
-        One of :data:`~shiftloom.boards.families.FAMILIES`.
+        One of :data:`MODELLED`.
     tell : callable
         Told what is being done.
 
     Raises
     ------
     BoardError
-        There is no such family.
+        There is no such family, or no models of its cells.
     ToolError
         Synthesis is not installed, or failed.
     """
-    if family not in FAMILIES:
-        raise BoardError(f"no family {family}: use {' or '.join(FAMILIES)}")
+    if family not in MODELLED:
+        raise BoardError(f"no models of the cells of {family}: use {' or '.join(MODELLED)}")
     chosen, design = FAMILIES[family], trace_rtlil(config)
-    key = content_key(design, chosen.synthesis, YOSYS.version, "netlist")
+    maps = chosen.map_texts
+    key = content_key(design, chosen.synthesis, *maps.values(), YOSYS.version, "netlist")
     with TemporaryDirectory(prefix="shiftloom-") as scratch:
         folder = Path(scratch)
 
         def make() -> None:
             tell(f"synthesizing {config.name} for {family}", 0, 0)
             (folder / "top.il").write_text(design, encoding="utf-8")
+            for name, text in maps.items():
+                (folder / name).write_text(text, encoding="utf-8")
             script = (
-                f"read_rtlil top.il; {chosen.synthesis} -top {_TOP}; "
+                f"read_rtlil top.il; hierarchy -top {_TOP}; {chosen.synthesis} -top {_TOP}; "
                 "write_verilog -noattr -noexpr netlist.v"
             )
             YOSYS.run(["-q", "-p", script], folder)

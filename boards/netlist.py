@@ -8,7 +8,7 @@ from typing import Any
 
 from .family import Family
 
-__all__ = ["KINDS", "block_of", "count_blocks"]
+__all__ = ["KINDS", "block_of", "count_blocks", "count_cells"]
 
 #: What is counted, in the order of reports.
 KINDS = ("LUT", "FF", "DSP", "memory")
@@ -28,6 +28,12 @@ def block_of(name: str) -> str:
     while parts and parts[0] in _COMMON:
         parts.pop(0)
     return ".".join(parts[:_DEPTH]) or _REST
+
+
+def count_cells(path: Path, top: str) -> Counter[str]:
+    """Return how many cells of each type a flat netlist has."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["modules"][top]["cells"]
+    return Counter(cell["type"] for cell in cells.values())
 
 
 def count_blocks(path: Path, top: str, family: Family) -> dict[str, Counter[str]]:

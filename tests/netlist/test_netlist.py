@@ -7,7 +7,7 @@ import pytest
 
 from shiftloom.boards.board import BoardError
 from shiftloom.boards.families import FAMILIES
-from shiftloom.boards.gates import cell_models, netlist_verilog
+from shiftloom.boards.gates import MODELLED, cell_models, netlist_verilog
 from shiftloom.flow.demonstration import DEMO
 from shiftloom.flow.errors import FlowError
 from shiftloom.flow.progress import silent
@@ -23,9 +23,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_unknown_families_are_named():
-    with pytest.raises(BoardError, match="no family virtex: use ecp5"):
-        netlist_verilog(load_config("tiny"), "virtex", silent)
+@pytest.mark.parametrize("family", ["virtex", "gowin"])
+def test_families_without_models_are_named(family):
+    with pytest.raises(BoardError, match=f"no models of the cells of {family}: use ecp5"):
+        netlist_verilog(load_config("tiny"), family, silent)
 
 
 def test_unknown_levels_are_named():
@@ -35,7 +36,7 @@ def test_unknown_levels_are_named():
         verify(graph, "tiny", level="gates")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", MODELLED)
 def test_models_have_neither_delays_nor_includes(family):
     text = cell_models(FAMILIES[family])
     assert "specify" not in text and "`include" not in text and "endmodule" in text
@@ -43,7 +44,7 @@ def test_models_have_neither_delays_nor_includes(family):
 
 @pytest.mark.slow
 @pytest.mark.rtl
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", MODELLED)
 def test_digits_give_the_same_integers_on_gates(family):
     network = quantize(DEMO / "digits.onnx", DEMO / "calibration.npy")
     images = np.load(DEMO / "digits.npz")["image"]

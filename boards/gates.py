@@ -1,6 +1,7 @@
 """Gates: an accelerator after synthesis, as Verilog that simulators run."""
 
 import re
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,13 @@ from .tools import YOSYS
 __all__ = ["netlist_verilog"]
 
 _TOP = "shiftloom_top"
+
+
+@dataclass(frozen=True)
+class _Platform:
+    """What blocks are told of the chip."""
+
+    family: str
 
 
 def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
@@ -40,7 +48,7 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     """
     if family not in FAMILIES:
         raise BoardError(f"no family {family}: use {' or '.join(FAMILIES)}")
-    chosen, design = FAMILIES[family], trace_rtlil(config)
+    chosen, design = FAMILIES[family], trace_rtlil(config, _Platform(family))
     key = content_key(design, chosen.synthesis, YOSYS.version, "netlist")
     with TemporaryDirectory(prefix="shiftloom-") as scratch:
         folder = Path(scratch)

@@ -30,8 +30,9 @@ _FLIP_FLOPS = (
 
 FAMILY = Family(
     name="ice40",
-    # Multipliers and large memories only where they are asked for; nextpnr knows the rest.
-    synthesis="synth_ice40 -device u -dsp -spram",
+    # Multipliers only where a block asks for one: of sums of products, Yosys 0.70 with -dsp makes
+    # multipliers that leave an addend out, which the comparison of netlists found.
+    synthesis="synth_ice40 -device u -spram",
     placer=NEXTPNR_ICE40,
     packer=PACK_ICE40,
     constraints="pcf",

@@ -12,6 +12,7 @@ from ..isa.config import Config
 from .block_memory import BlockMemory
 from .host_link import HostLink
 from .register_bridge import RegisterBridge
+from .shared_memory import SharedMemory
 from .uart import UartReceiver, UartTransmitter, uart_divisor
 
 __all__ = ["System", "system_verilog"]
@@ -25,7 +26,7 @@ class System(wiring.Component):
     config : Config
         The accelerator.
     memory_bytes : int
-        Size of its external memory, which is block RAM here.
+        Size of its external memory, which is on the chip.
     clock_hz, baud : int
         Cycles and bits per second.
 
@@ -48,7 +49,8 @@ class System(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.accelerator = accelerator = Accelerator(self.config)
-        m.submodules.memory = memory = BlockMemory(self.memory_bytes, self.config)
+        kind = SharedMemory if self.config.serial else BlockMemory
+        m.submodules.memory = memory = kind(self.memory_bytes, self.config)
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         register_bytes = 1 << LITE_ADDRESS_BITS

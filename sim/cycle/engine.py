@@ -12,6 +12,7 @@ from .agenda import NEVER
 from .listing import Listing, list_segment
 from .machine import Machine
 from .memory import Memory
+from .serial import SerialMachine
 
 __all__ = ["CycleRun", "run_segment"]
 
@@ -72,6 +73,8 @@ def run_segment(program: Program, segment: Segment, *, memory: Memory | None = N
     """
     listing = list_segment(program, segment)
     memory = memory or Memory()
+    if program.config.serial:
+        return _run_serial(program, listing, memory)
     machine = Machine(program.config, listing, segment.count, memory)
     cycles = machine.run()
     if cycles == NEVER:
@@ -92,6 +95,37 @@ def run_segment(program: Program, segment: Segment, *, memory: Memory | None = N
         reads=_bursts([burst[:2] for burst in machine.reads.bursts if not burst[2]]),
         fetches=_bursts([burst[:2] for burst in machine.reads.bursts if burst[2]]),
         writes=_bursts(machine.store.bursts),
+        memory=memory,
+    )
+
+
+def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
+    machine = SerialMachine(program.config, listing, memory)
+    cycles, counts = machine.run(), machine.counts
+    return CycleRun(
+        engine="cycle",
+        addresses=np.zeros(0, np.int32),
+        data=np.zeros((0, program.config.word_bytes), np.uint8),
+        counts=_counts(listing),
+        cycles=cycles,
+        counters={
+            "CYCLES": cycles,
+            "MAC_CYCLES": counts["mac"],
+            "VECTOR_CYCLES": counts["vector"],
+            "READ_BEATS": counts["fetched"] + counts["loaded"],
+            "WRITE_BEATS": counts["written"],
+            "FETCH_BEATS": counts["fetched"],
+            **{f"{engine.name}_WORK": len(machine.dones[engine]) for engine in ENGINES},
+        },
+        starts=_stamps(machine.starts),
+        dones=_stamps(machine.dones),
+        waits=_stamps(machine.waits()),
+        waited=_stamps(machine.zeros()),
+        stalls=_stamps(machine.zeros()),
+        begins=np.array(machine.begins, np.int64),
+        reads=_bursts(machine.reads),
+        fetches=_bursts(machine.fetches),
+        writes=_bursts(machine.writes),
         memory=memory,
     )
 

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
-from ..hw.axi import ADDRESS_BITS, axi4_signature
+from ..hw.axi import axi4_signature
 from ..hw.storage import storage
 from ..isa.config import Config
 from .word_bus import WORD_BITS, word_bus_signature
@@ -39,7 +39,7 @@ class SharedMemory(wiring.Component):
     """
 
     def __init__(self, size: int, config: Config) -> None:
-        self._beat_bits = exact_log2(config.bus_bytes)
+        self.config, self._beat_bits = config, exact_log2(config.bus_bytes)
         self.contents = MemoryData(shape=WORD_BITS, depth=size // config.bus_bytes, init=[])
         super().__init__({"axi": In(axi4_signature(config)), "host": In(word_bus_signature())})
 
@@ -50,9 +50,11 @@ class SharedMemory(wiring.Component):
         write, read = words.write_port(granularity=8), words.read_port()
         reads, writes, answers = Signal(), Signal(), Signal()
         issues, takes, hosts = Signal(), Signal(), Signal()
-        beat = Signal(ADDRESS_BITS - self._beat_bits, reset_less=True)
-        left = Signal(8, reset_less=True)
-        inside, failed = beat < self.contents.depth, Signal()
+        # One bit more than a place has: bursts are shorter than the memory.
+        beat = Signal(range(2 * self.contents.depth), reset_less=True)
+        left = Signal(range(self.config.burst_beats), reset_less=True)
+        far, failed = Signal(reset_less=True), Signal()
+        inside = ~far & (beat < self.contents.depth)
 
         rests = ~reads & ~writes & ~answers
         m.d.comb += [bus.ar.ready.eq(rests), bus.aw.ready.eq(rests & ~bus.ar.valid)]
@@ -61,6 +63,7 @@ class SharedMemory(wiring.Component):
                 m.d.sync += [
                     active.eq(1),
                     beat.eq(channel.p.addr[self._beat_bits :]),
+                    far.eq(channel.p.addr[self._beat_bits + len(beat) :].any()),
                     left.eq(channel.p.len),
                 ]
         free = ~bus.r.valid | bus.r.ready

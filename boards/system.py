@@ -17,6 +17,9 @@ from .uart import UartReceiver, UartTransmitter, uart_divisor
 
 __all__ = ["System", "system_verilog"]
 
+#: Bits of the host link's counts of frames, beside a machine as such and beside a serial one.
+_COUNTER_BITS = 32, 12
+
 
 class System(wiring.Component):
     """Run programs that a host puts into the memory.
@@ -54,7 +57,9 @@ class System(wiring.Component):
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         register_bytes = 1 << LITE_ADDRESS_BITS
-        m.submodules.link = link = HostLink(self.memory_bytes, register_bytes, self.clock_hz)
+        m.submodules.link = link = HostLink(
+            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial]
+        )
         m.submodules.bridge = bridge = RegisterBridge()
         connect(m, accelerator.m_axi, memory.axi)
         connect(m, bridge.s_axi, accelerator.s_axi)

@@ -6,12 +6,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Engine
-from .axi import ADDRESS_BITS, axi4_signature
+from .axi import axi4_signature
 from .compute import Compute
 from .decode import Decode
 from .engine_queue import EngineQueue
 from .fetch import Fetch
-from .interfaces import INDEX_BITS, failure_layout, write_trace_signature
+from .interfaces import address_bits, failure_layout, index_bits, write_trace_signature
 from .load import Load
 from .read_arbiter import ReadArbiter
 from .runs import REGIONS
@@ -28,9 +28,9 @@ def machine_signature(config: Config) -> wiring.Signature:
     return wiring.Signature(
         {
             "m_axi": Out(axi4_signature(config)),
-            "program_addr": In(ADDRESS_BITS),
-            "length": In(INDEX_BITS),
-            "bases": In(ADDRESS_BITS).array(REGIONS),
+            "program_addr": In(address_bits(config)),
+            "length": In(index_bits(config)),
+            "bases": In(address_bits(config)).array(REGIONS),
             "halt": In(1),
             "idle": Out(1),
             "finished": Out(1),

@@ -9,8 +9,8 @@ from amaranth.utils import exact_log2
 from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import ENGINES, Engine, Opcode, engine_of, is_work
 from ..isa.registers import Error
-from ..isa.serial import ADDRESS_BITS
-from .interfaces import INDEX_BITS, failure_layout
+from ..isa.serial import ADDRESS_BITS, INDEX_BITS
+from .interfaces import failure_layout
 from .serial_fields import WORD_BITS, instruction_word_layout
 from .serial_transfer import moved_layout
 from .storage import storage

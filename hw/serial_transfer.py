@@ -98,7 +98,7 @@ class SerialTransfer(wiring.Component):
         m = Module()
         bus = self.m_axi
         fetches, moves = Signal(), Signal()
-        self._left, self._beats = Signal(RUN_BITS), Signal(range(self.config.burst_beats))
+        self._left, self._beats = Signal(RUN_BITS + 1), Signal(range(self.config.burst_beats))
         self._address = Signal(ADDRESS_BITS, reset_less=True)
         self._take_job(m)
         with m.FSM(name="bursts") as fsm:
@@ -167,7 +167,8 @@ class SerialTransfer(wiring.Component):
         self._run_addr = register("addr", RUN_BITS)
         self._memory_pitch = register("memory_pitch", ADDRESS_BITS)
         self._pitch = register("pitch", RUN_BITS)
-        self._words, self._runs = register("words", RUN_BITS), register("runs", COUNT_BITS)
+        self._words = register("words", RUN_BITS + 1)
+        self._runs = register("runs", COUNT_BITS)
         self._region = register("region", range(REGIONS))
         m.d.comb += self.buffer.eq(register("buffer", len(self.buffer)))
         self._stores = Signal(reset_less=True)

@@ -34,7 +34,7 @@ def execute(machine: Machine, instruction: Instruction) -> NDArray[np.int64] | N
     opcode = instruction.opcode
     check_settings(machine, opcode)
     if machine.config.serial:
-        check_serial(machine.config, instruction)
+        check_serial(machine.config, instruction, machine.settings)
     if opcode is Opcode.LOAD:
         _load(machine, instruction)
     elif opcode is Opcode.STORE:

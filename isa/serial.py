@@ -10,11 +10,23 @@ from collections.abc import Mapping
 from .config import Config
 from .instructions import Instruction, Opcode
 
-__all__ = ["ADDRESS_BITS", "COUNT_BITS", "POSITION_BITS", "RUN_BITS", "check_serial"]
+__all__ = [
+    "ADDRESS_BITS",
+    "COUNT_BITS",
+    "INDEX_BITS",
+    "POSITION_BITS",
+    "RUN_BITS",
+    "SERIAL_COUNTERS",
+    "check_serial",
+]
 
-#: Bits of addresses in external memory, of the counts of loops and sizes of feature maps, of
-#: positions in them (signed), and of the words of a run.
+#: Counters of events that the machine has, beside those of work; others read as 0.
+SERIAL_COUNTERS = ("CYCLES", "MAC_CYCLES")
+
+#: Bits of addresses in external memory, of an instruction's index, of the counts of loops and sizes of feature maps, of
+#: positions in them (signed), and of a word's place in a buffer.
 ADDRESS_BITS = 20
+INDEX_BITS = 12
 COUNT_BITS = 8
 POSITION_BITS = 10
 RUN_BITS = 14
@@ -30,8 +42,8 @@ _MOST: Mapping[Opcode, Mapping[str, int]] = {
     Opcode.VECTOR_LOOPS: {"columns": 255, "height": 255, "width": 255},
     Opcode.VECTOR: {"rows": 255},
     Opcode.VECTOR_REQUANTIZE: {"threshold_bits": 0, "pack": 0},
-    Opcode.LOAD: {"words": (1 << RUN_BITS) - 1, "runs": 255},
-    Opcode.STORE: {"words": (1 << RUN_BITS) - 1, "runs": 255},
+    Opcode.LOAD: {"words": 1 << RUN_BITS, "runs": 255},
+    Opcode.STORE: {"words": 1 << RUN_BITS, "runs": 255},
 }
 
 #: Fields that count bytes of the activation buffer, where it is read by whole words only.
@@ -44,15 +56,29 @@ _WORD_ALIGNED = {
 }
 
 
-def check_serial(config: Config, instruction: Instruction) -> None:
-    """Make sure that a serial machine can carry out an instruction.
+#: Of each engine's positions: start, and the counts and steps that move them.
+_POSITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "y": (("rows", "row_y"), ("kernel_rows", "kernel_row_y")),
+    "x": (("columns", "column_x"), ("kernel_columns", "kernel_column_x")),
+}
+
+_LOOPS = {Opcode.MAC: Opcode.MAC_LOOPS, Opcode.VECTOR: Opcode.VECTOR_LOOPS}
+
+
+def check_serial(
+    config: Config, instruction: Instruction, settings: Mapping[Opcode, Instruction]
+) -> None:
+    """Make sure that a serial machine can carry out an instruction with settings in force.
 
     Raises
     ------
     ValueError
-        A field is larger than it can be, or addresses a part of a word.
+        A field is larger than it can be or addresses a part of a word, or a position lies too
+        far out.
     """
     opcode = instruction.opcode
+    if opcode in _LOOPS and _LOOPS[opcode] in settings:
+        _check_positions(config, settings[_LOOPS[opcode]], instruction)
     for name, most in _MOST.get(opcode, {}).items():
         if instruction[name] > most:
             raise ValueError(
@@ -64,4 +90,18 @@ def check_serial(config: Config, instruction: Instruction) -> None:
             raise ValueError(
                 f"{opcode.name}.{name} is a multiple of {config.word_bytes} in configuration "
                 f"{config.name}, not {instruction[name]}"
+            )
+
+
+def _check_positions(config: Config, loops: Instruction, work: Instruction) -> None:
+    reach = 1 << (POSITION_BITS - 1)
+    for name, moves in _POSITIONS.items():
+        farthest = work[name]
+        for count, step in moves:
+            times = work[count] if count == "rows" else loops[count]
+            farthest += (times - 1) * loops[step]
+        if work[name] < -reach or farthest >= reach:
+            raise ValueError(
+                f"{work.opcode.name}.{name} moves from {work[name]} to {farthest}; in "
+                f"configuration {config.name} positions are {-reach}…{reach - 1}"
             )

@@ -111,10 +111,7 @@ def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
         counters={
             "CYCLES": cycles,
             "MAC_CYCLES": counts["mac"],
-            "VECTOR_CYCLES": counts["vector"],
-            "READ_BEATS": counts["fetched"] + counts["loaded"],
-            "WRITE_BEATS": counts["written"],
-            "FETCH_BEATS": counts["fetched"],
+            **dict.fromkeys(("VECTOR_CYCLES", "READ_BEATS", "WRITE_BEATS", "FETCH_BEATS"), 0),
             **{f"{engine.name}_WORK": len(machine.dones[engine]) for engine in ENGINES},
         },
         starts=_stamps(machine.starts),

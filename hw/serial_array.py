@@ -18,7 +18,7 @@ class BytePair(wiring.Component):
     Parameters
     ----------
     late : bool
-        Give the products one cycle later.
+        Give the products one cycle later, with something added.
 
     Members
     -------
@@ -28,8 +28,10 @@ class BytePair(wiring.Component):
         What the operands of the next cycles meet, if ``load``.
     load : In(1)
         Take the weights.
+    addends : In(data.ArrayLayout(signed(16), 2))
+        What is added to the operand's products, if ``late``.
     products : Out(data.ArrayLayout(signed(16), 2))
-        Of the operand ``latency`` cycles ago.
+        Of the operand ``latency`` cycles ago; modulo ``2**16``.
     """
 
     def __init__(self, late: bool) -> None:
@@ -39,6 +41,7 @@ class BytePair(wiring.Component):
                 "operand": In(signed(8)),
                 "weights": In(data.ArrayLayout(signed(8), 2)),
                 "load": In(1),
+                "addends": In(data.ArrayLayout(signed(16), 2)),
                 "products": Out(data.ArrayLayout(signed(16), 2)),
             }
         )
@@ -57,11 +60,15 @@ class BytePair(wiring.Component):
         with m.If(self.load):
             m.d.sync += held.eq(self.weights)
         for index, product in enumerate(self.products):
-            value = self.operand * held[index]
-            for stage in range(self.latency):
-                register = Signal(signed(16), name=f"product_{index}_{stage}", reset_less=True)
-                m.d.sync += register.eq(value)
-                value = register
+
+            def register(name, value, index=index):
+                signal = Signal(signed(16), name=f"{name}_{index}", reset_less=True)
+                m.d.sync += signal.eq(value)
+                return signal
+
+            value = register("product", self.operand * held[index])
+            if self.late:
+                value = register("sum", value + register("addend", self.addends[index]))
             m.d.comb += product.eq(value)
         return m
 
@@ -74,14 +81,14 @@ class BytePair(wiring.Component):
                 f"p_{half}_8x8_MULT_REG": Const(1, 1),
                 f"p_{half}OUTPUT_SELECT": Const(output, 2),
                 f"p_{half}ADDSUB_LOWERINPUT": Const(1, 2),  # the product
-                f"p_{half}ADDSUB_UPPERINPUT": Const(1, 1),  # what comes in beside it: nothing
+                f"p_{half}ADDSUB_UPPERINPUT": Const(1, 1),  # what comes in beside it
                 f"p_{half}ADDSUB_CARRYSELECT": Const(0, 2),
             }
         zeros = ("IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT", "OLOADTOP", "OLOADBOT")
         zeros += ("ADDSUBTOP", "ADDSUBBOT", "OHOLDTOP", "OHOLDBOT", "CI", "ACCUMCI", "SIGNEXTIN")
         m.submodules.cell = Instance(
             "SB_MAC16",
-            **{f"p_{name}_REG": Const(name == "B", 1) for name in "ABCD"},
+            **{f"p_{name}_REG": Const(name != "A", 1) for name in "ABCD"},
             **adders,
             p_NEG_TRIGGER=Const(0, 1),
             p_PIPELINE_16x16_MULT_REG1=Const(1, 1),
@@ -93,8 +100,8 @@ class BytePair(wiring.Component):
             i_CE=Const(1, 1),
             i_A=Cat(self.operand, self.operand),
             i_B=self.weights.as_value(),
-            i_C=Const(0, 16),
-            i_D=Const(0, 16),
+            i_C=self.addends[1],
+            i_D=self.addends[0],
             i_AHOLD=Const(0, 1),
             i_BHOLD=~self.load,
             i_CHOLD=Const(0, 1),
@@ -126,6 +133,9 @@ class SerialArray(wiring.Component):
         operands, those of each further row a cycle later.
     totals : Out(data.ArrayLayout(signed(sum_width(config.rows)), config.columns))
         Sums over the rows.
+    addends, products : In(…), Out(data.ArrayLayout(signed(16), 2))
+        Of row 0 and the first two columns: what is added to its products, and these two cycles
+        after the operands.
     """
 
     def __init__(self, config: Config) -> None:
@@ -137,6 +147,8 @@ class SerialArray(wiring.Component):
                 "weights": In(8 * config.columns),
                 "loads": In(config.rows),
                 "totals": Out(data.ArrayLayout(total, config.columns)),
+                "addends": In(data.ArrayLayout(signed(16), 2)),
+                "products": Out(data.ArrayLayout(signed(16), 2)),
             }
         )
 
@@ -164,6 +176,8 @@ class SerialArray(wiring.Component):
                     pair.weights[1].eq(weights[first + 1]),
                     pair.load.eq(self.loads[row]),
                 ]
+                if (row, first) == (0, 0):
+                    m.d.comb += [pair.addends.eq(self.addends), self.products.eq(pair.products)]
                 for column, product in zip((first, first + 1), pair.products, strict=True):
                     if row == 0:
                         sums[column] = product

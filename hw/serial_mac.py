@@ -40,6 +40,12 @@ class SerialMac(wiring.Component):
         Take an operand: the nest goes on, and its address is read.
     activation : In(8 * config.word_bytes)
         The word that was read in the cycle before.
+    code : In(8)
+        What row 0 takes of it: its first byte, or the vector unit's lane.
+    factors, load : In(data.ArrayLayout(signed(8), 2)), In(1)
+        What the vector unit has row 0 multiply by, in the first two columns.
+    addends, products : In(…), Out(data.ArrayLayout(signed(16), 2))
+        As the array has them.
     weights : Out(private_read_signature(config.weight_words, 8 * config.word_bytes))
         Weight buffer.
     read : In(range(2 * config.accumulator_pixels + 1))
@@ -66,6 +72,11 @@ class SerialMac(wiring.Component):
                 **{name: In(1) for name in inputs},
                 "step": Out(1),
                 "activation": In(word_bits),
+                "code": In(8),
+                "factors": In(data.ArrayLayout(signed(8), 2)),
+                "load": In(1),
+                "addends": In(data.ArrayLayout(signed(16), 2)),
+                "products": Out(data.ArrayLayout(signed(16), 2)),
                 "weights": Out(private_read_signature(config.weight_words, word_bits)),
                 "read": In(range(2 * config.accumulator_pixels + 1)),
                 "sums": Out(data.ArrayLayout(signed(32), config.columns)),
@@ -89,16 +100,28 @@ class SerialMac(wiring.Component):
         tile_begins = self.step & self.begins
         self._load(m, tile_begins, running, array)
 
-        unsigned, inside = Signal(reset_less=True), Signal(reset_less=True)
-        capture(m, self.word, unsigned, Opcode.MAC_LOOPS, "unsigned")
-        m.d.sync += inside.eq(self.inside)
-        word = data.View(data.ArrayLayout(8, self.config.rows), self.activation)
-        operands = Signal(array.operands.shape(), reset_less=True)
-        for byte, operand in zip(word, operands, strict=True):
-            m.d.sync += operand.eq(Mux(inside, byte, 0) ^ (unsigned << 7))
-        m.d.comb += array.operands.eq(operands)
+        self._align(m, array)
+        m.d.comb += [array.addends.eq(self.addends), self.products.eq(array.products)]
         self._accumulate(m, tile_begins, array)
         return m
+
+    def _align(self, m, array):
+        """Flip the top bit of unsigned bytes, and put zeros, or the smallest code, around maps."""
+        unsigned, maximum, inside = (
+            Signal(name=name, reset_less=True) for name in ("unsigned", "maximum", "within")
+        )
+        capture(m, self.word, unsigned, Opcode.MAC_LOOPS, "unsigned")
+        capture(m, self.word, unsigned, Opcode.VECTOR_LOOPS, "unsigned")
+        with m.If(self.word.valid & (self.word.opcode == Opcode.MAC_LOOPS)):
+            m.d.sync += maximum.eq(0)
+        capture(m, self.word, maximum, Opcode.VECTOR_LOOPS, "operation")
+        m.d.sync += inside.eq(self.inside)
+        codes = [self.code, *(self.activation.word_select(n, 8) for n in range(1, self.config.rows))]
+        operands = Signal(array.operands.shape(), reset_less=True)
+        padding = (unsigned | maximum) << 7
+        for code, operand in zip(codes, operands, strict=True):
+            m.d.sync += operand.eq(Mux(inside, code ^ (unsigned << 7), padding))
+        m.d.comb += array.operands.eq(operands)
 
     def _load(self, m, tile_begins, running, array):
         """Read a tile's weights while it begins, one row each cycle."""
@@ -113,9 +136,11 @@ class SerialMac(wiring.Component):
         m.d.comb += [
             self.weights.addr.eq(addr),
             array.weights.eq(self.weights.data),
-            array.loads.eq(begun),
+            array.loads.eq(begun | self.load),
             self.step.eq(running & ~(self.begins & begun[:-1].any())),
         ]
+        with m.If(~running & ~begun.any()):
+            m.d.comb += array.weights[:16].eq(self.factors)
 
     def _accumulate(self, m, tile_begins, array):
         """Add totals to the accumulators when they come."""

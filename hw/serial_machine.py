@@ -84,7 +84,8 @@ class SerialMachine(wiring.Component):
             nest.step.eq(mac.step | vector.step),
             vector.lane.eq(nest.lane),
         ]
-        for name in ("begins", "inner_ends", "ends", "inside"):
+        m.d.comb += mac.inside.eq(nest.inside)
+        for name in ("begins", "inner_ends", "ends"):
             m.d.comb += [getattr(block, name).eq(getattr(nest, name)) for block in (mac, vector)]
         m.d.comb += [
             mac.first_tile.eq(nest.first_tile),
@@ -128,8 +129,17 @@ class SerialMachine(wiring.Component):
             m.d.comb += addr.eq(vector.residual_addr)
         with m.Elif(loaded.valid | transfer.reads):
             m.d.comb += addr.eq(transfer.addr)
-        for block in (transfer, mac, vector):
-            m.d.comb += block.activation.eq(read.data)
+        code = read.data.word_select(nest.lane, 8)
+        m.d.comb += [
+            transfer.activation.eq(read.data),
+            mac.activation.eq(read.data),
+            mac.code.eq(code),
+            vector.code.eq(code),
+            mac.factors.eq(vector.factors),
+            mac.load.eq(vector.load),
+            mac.addends.eq(vector.addends),
+            vector.products.eq(mac.products),
+        ]
         m.d.comb += [mac.read.eq(vector.accumulators), vector.sums.eq(mac.sums)]
 
     def _report(self, m, sequencer, transfer, mac, vector):

@@ -138,13 +138,15 @@ class SerialNest(wiring.Component):
                     m.d.sync += count.eq(1)
             else:
                 capture(m, self.word, count, _WORK[loops] if name == "row" else loops, f"{name}s")
-        m.d.comb += last.eq(left == 1)
+        single, ends = (Signal(name=f"{n}_{level}", reset_less=True) for n in ("single", "ends"))
+        m.d.sync += single.eq(count == 1)
+        m.d.comb += last.eq(ends)
         if level >= _KERNEL:
-            m.d.comb += last.eq((left == 1) | self.single | self.skip)
+            m.d.comb += last.eq(ends | self.single | self.skip)
         with m.If(self.start):
-            m.d.sync += left.eq(count)
+            m.d.sync += [left.eq(count), ends.eq(single)]
         with m.Elif(moves):
-            m.d.sync += left.eq(Mux(last, count, left - 1))
+            m.d.sync += [left.eq(Mux(last, count, left - 1)), ends.eq(Mux(last, single, left == 2))]
 
     def _move_addr(self, m, moves, advances):
         """Keep the address at the first iteration of each loop."""

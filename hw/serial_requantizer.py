@@ -91,9 +91,10 @@ class SerialRequantizer(wiring.Component):
 
     def _out_shift(self, m):
         """Return the second shift, counted from the largest left shift."""
-        field = self._field(m, "out_shift", signed(5))
+        field, amount = self._field(m, "out_shift", signed(5)), Signal(5, reset_less=True)
         least = -MAX_LEFT_SHIFT
-        return (Mux(field < least, least, field) - least)[:5]
+        m.d.sync += amount.eq(Mux(field < least, least, field) - least)
+        return amount
 
     def _addend(self, m, ages):
         """Return what is added between the stages; it holds still until it is."""
@@ -110,7 +111,7 @@ class SerialRequantizer(wiring.Component):
     def _shift(self, m, value, amount):
         """Shift right; keep the highest dropped bit, and whether lower ones were set, below."""
         sticky, rest = Const(0, 1), Cat(Const(0, 1), value).as_signed()
-        for bit in range(len(amount)):
+        for bit in reversed(range(len(amount))):  # largest first: fewer levels to the sticky bit
             sticky |= amount[bit] & rest[: 1 << bit].any()
             rest = Mux(amount[bit], rest >> (1 << bit), rest)
         shifted = Signal(signed(len(value) + 2), reset_less=True)

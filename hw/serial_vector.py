@@ -16,14 +16,18 @@ from .serial_taps import SerialTaps
 __all__ = ["SerialVector"]
 
 #: What the nest says to the vector unit.
-_NEST = ("begins", "inner_ends", "pixel_ends", "row_ends", "ends", "inside")
+_NEST = ("begins", "inner_ends", "pixel_ends", "row_ends", "ends")
+
+
+#: Until a total is there when it is wanted, after the parameters were asked for.
+_WAITS = tuple(f"WAIT_{n}" for n in range(SerialTaps.latency - 2))
 
 
 class SerialVector(wiring.Component):
     """Carry out VECTOR work while the nest runs.
 
     For each lane of a result the kernel's codes are read, one each cycle, then the parameters,
-    in two cycles; between the two pass two cycles if there is a kernel. A column without a result
+    in two cycles; between the two pass three cycles if there is a kernel. A column without a result
     takes two cycles. Where words are read, the next column waits until the result is written.
 
     Parameters
@@ -37,7 +41,7 @@ class SerialVector(wiring.Component):
         Words of instructions.
     start : In(1)
         Begin; the nest begins with it.
-    begins, inner_ends, pixel_ends, row_ends, ends, inside, lane : In(…)
+    begins, inner_ends, pixel_ends, row_ends, ends, lane : In(…)
         What the nest says.
     single, skip, step : Out(1)
         What is said to the nest.
@@ -47,8 +51,10 @@ class SerialVector(wiring.Component):
         It is the word at ``residual_addr``.
     residual_addr : Out(range(config.activation_words))
         Where a residual lies.
-    activation : In(8 * config.word_bytes)
-        The word that was read.
+    code : In(8)
+        The lane's byte of the word that was read in the cycle before.
+    factors, load, addends, products : Out(…), Out(1), Out(…), In(…)
+        For the array's multipliers (:class:`~.serial_taps.SerialTaps`).
     parameters : Out(private_read_signature(...))
         Parameter buffer, word by word.
     accumulators : Out(range(2 * config.accumulator_pixels + 1))
@@ -79,7 +85,11 @@ class SerialVector(wiring.Component):
                 "lane": In(range(config.columns)),
                 **{name: Out(1) for name in ("single", "skip", "step", "reads", "residual")},
                 "residual_addr": Out(range(words)),
-                "activation": In(8 * config.word_bytes),
+                "code": In(8),
+                "factors": Out(data.ArrayLayout(signed(8), 2)),
+                "load": Out(1),
+                "addends": Out(data.ArrayLayout(signed(16), 2)),
+                "products": In(data.ArrayLayout(signed(16), 2)),
                 "parameters": Out(private_read_signature(pieces, 8 * config.word_bytes)),
                 "accumulators": Out(range(2 * config.accumulator_pixels + 1)),
                 "sums": In(data.ArrayLayout(signed(32), config.columns)),
@@ -112,18 +122,19 @@ class SerialVector(wiring.Component):
         self._read_parameters(m, states)
         self._read_sums(m)
 
-        code = self.activation.word_select(self.lane, 8)
         sums = Mux(self._kernel, taps.total, self.sums[self.lane])
         m.d.comb += [
             taps.valid.eq(states["TAP"] & emission.emits),
             taps.first.eq(self.begins),
-            taps.inside.eq(self.inside),
-            taps.code.eq(code),
+            taps.products.eq(self.products),
+            self.factors.eq(taps.factors),
+            self.load.eq(taps.load),
+            self.addends.eq(taps.addends),
             taps.tap.eq(self.parameters.data[:9].as_signed()),
             requantizer.start.eq(states["SCALE"] & emission.emits),
             requantizer.value.eq(sums),
             requantizer.bias.eq(self.parameters.data),
-            requantizer.residual.eq(code),
+            requantizer.residual.eq(self.code),
             requantizer.scale.eq(self.parameters.data),
         ]
         self._write(m, requantizer, emission)
@@ -133,7 +144,7 @@ class SerialVector(wiring.Component):
         """Step through lanes; return which state is the present one."""
         wait = Signal(range(self.write_latency))
         over = Signal()
-        names = ("TAP", "FIRST_WAIT", "SECOND_WAIT", "BIAS", "SCALE", "DRAIN")
+        names = ("TAP", *_WAITS, "BIAS", "SCALE", "DRAIN")
         states = {name: Signal(name=f"in_{name.lower()}") for name in names}
         waits = self.ends | (self.pixel_ends & emits & (self._kernel | adds))
         with m.FSM(name="lanes") as fsm:
@@ -152,11 +163,10 @@ class SerialVector(wiring.Component):
                 with m.If(~emits):
                     m.next = "SCALE"
                 with m.Elif(self.inner_ends):
-                    m.next = "FIRST_WAIT"
-            with m.State("FIRST_WAIT"):
-                m.next = "SECOND_WAIT"
-            with m.State("SECOND_WAIT"):
-                m.next = "BIAS"
+                    m.next = _WAITS[0]
+            for name, follower in zip(_WAITS, (*_WAITS[1:], "BIAS"), strict=True):
+                with m.State(name):
+                    m.next = follower
             with m.State("BIAS"):
                 m.next = "SCALE"
             with m.State("SCALE"):

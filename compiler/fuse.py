@@ -32,7 +32,12 @@ def fused_add(
     """
     positions = {op.tensor: index for index, op in enumerate(ops)}
     known = [name for name in node.inputs if name in positions]
-    for name in sorted(known, key=lambda n: positions[n], reverse=True):
+
+    def preference(name: str) -> tuple[bool, int]:
+        # What has 16 bits cannot be stored, so it is never the residual; else the later one.
+        return _wide(ops[positions[name]]), positions[name]
+
+    for name in sorted(known, key=preference, reverse=True):
         index = node.inputs.index(name)
         op, other = ops[positions[name]], node.inputs[1 - index]
         shift = node.shifts[1 - index]
@@ -53,6 +58,12 @@ def fused_add(
             residual=residual,
         )
     return None
+
+
+def _wide(op: Op) -> bool:
+    """Return whether an operation makes codes of 16 bits."""
+    low, high = _both_clamps(op.requantize)
+    return low < -128 or high > 255
 
 
 def _sums(op: Op) -> bool:

@@ -1,8 +1,6 @@
 """The RTL engine's C interface, as Python calls it."""
 
 import ctypes
-import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from ..isa.instructions import Engine
 from ..isa.registers import register
 from .result import SimulationError, Stamps
+from .rtl_handle import Functions, Handle
 
 __all__ = ["Bench"]
 
@@ -20,7 +19,7 @@ _U32, _U64, _DOUBLE = ctypes.c_uint32, ctypes.c_uint64, ctypes.c_double
 _ADDRESS = ctypes.POINTER(_VOID)
 
 #: Functions by name: what they return, and what they take after the handle.
-_FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_FUNCTIONS: Functions = {
     "close": (None, ()),
     "reset": (None, ()),
     "configure": (None, (_I64, _DOUBLE, _U64)),
@@ -53,22 +52,8 @@ class Bench:
     """
 
     def __init__(self, library: Path) -> None:
-        loaded = ctypes.CDLL(str(library))
-        loaded.shiftloom_open.restype = _VOID
-        self._handle = loaded.shiftloom_open()
-        self._functions = {name: self._function(loaded, name) for name in _FUNCTIONS}
+        self._call = Handle(library, _FUNCTIONS)
         self._mapped: list[NDArray[np.uint8]] = []
-        weakref.finalize(self, self._functions["close"], self._handle)
-
-    @staticmethod
-    def _function(library: ctypes.CDLL, name: str) -> Callable[..., Any]:
-        function = library[f"shiftloom_{name}"]
-        function.restype, takes = _FUNCTIONS[name]
-        function.argtypes = (_VOID, *takes)
-        return function
-
-    def _call(self, name: str, *arguments: Any) -> Any:
-        return self._functions[name](self._handle, *arguments)
 
     def reset(self) -> None:
         """Reset the design by its pin, and forget what is in flight in the memory."""

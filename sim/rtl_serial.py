@@ -1,19 +1,17 @@
 """A board's system as a serial port: compiled Verilog at the end of a simulated line."""
 
 import ctypes
-import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .rtl_build import SERIAL, Progress, build_library
+from .rtl_handle import Functions, Handle
 
 __all__ = ["SimulatedPort", "build_port"]
 
-_VOID, _INT, _I64 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
+_I64 = ctypes.c_int64
 
 #: Functions by name: what they return, and what they take after the handle.
-_FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_FUNCTIONS: Functions = {
     "close": (None, ()),
     "send": (None, (ctypes.c_char_p, _I64)),
     "receive": (_I64, (ctypes.c_char_p, _I64)),
@@ -61,21 +59,7 @@ class SimulatedPort:
     patience = 200_000
 
     def __init__(self, library: Path, divisor: int) -> None:
-        loaded = ctypes.CDLL(str(library))
-        loaded.shiftloom_open.restype = _VOID
-        self._handle = loaded.shiftloom_open(divisor)
-        self._functions = {name: self._function(loaded, name) for name in _FUNCTIONS}
-        weakref.finalize(self, self._functions["close"], self._handle)
-
-    @staticmethod
-    def _function(library: ctypes.CDLL, name: str) -> Callable[..., Any]:
-        function = library[f"shiftloom_{name}"]
-        function.restype, takes = _FUNCTIONS[name]
-        function.argtypes = (_VOID, *takes)
-        return function
-
-    def _call(self, name: str, *arguments: Any) -> Any:
-        return self._functions[name](self._handle, *arguments)
+        self._call = Handle(library, _FUNCTIONS, divisor)
 
     @property
     def cycles(self) -> int:

@@ -208,6 +208,27 @@ def test_codes_of_16_bits_go_from_a_convolution_into_an_addition():
     check_program(graph, program, {n: c[0] for n, c in random_codes(graph, 1).items()})
 
 
+def test_codes_of_16_bits_stay_in_the_accumulators_though_the_other_operand_is_made_later():
+    builder, conv, total = wide_network()
+    later = builder.conv(builder.inputs[0], "dense", channels=4)
+    builder.nodes[2] = replace(
+        builder.nodes[2],
+        weight=builder.nodes[2].weight[:, :, :1, :1],
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=(0, 0, 0, 0),
+        mid_bias=builder.nodes[2].mid_bias * 0,
+        requantize=Requantize(shift=(5,), out_low=-128, out_high=127),
+    )
+    builder.tensors[later] = TensorType(shape=(4, 6, 6))
+    wide, addition, other = builder.nodes
+    builder.nodes[:] = [wide, other, replace(addition, inputs=(conv, later), shifts=(0, 0))]
+    graph = builder.graph([total])
+    program = compile_graph(graph, CONFIG)
+    assert [layer.operator for layer in program.layers] == ["conv 1x1", "conv 1x1 + add"]
+    check_program(graph, program, {n: c[0] for n, c in random_codes(graph, 1).items()})
+
+
 def test_codes_of_16_bits_are_never_stored():
     builder, conv, total = wide_network()
     with pytest.raises(CompileError, match="n0: more than 8 bits"):

@@ -8,7 +8,14 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 from .board import BoardError
 
-__all__ = ["Ecp5Loop", "Ice40Loop", "ecp5_loop", "ice40_loop", "make_ecp5_clock", "make_ice40_clock"]
+__all__ = [
+    "Ecp5Loop",
+    "Ice40Loop",
+    "ecp5_loop",
+    "ice40_loop",
+    "make_ecp5_clock",
+    "make_ice40_clock",
+]
 
 #: Frequencies that the ECP5's oscillator and phase detector allow, as Project Trellis' ecppll has
 #: them.

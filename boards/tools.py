@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["EXTRA", "NEXTPNR_ECP5", "NEXTPNR_ICE40", "PACK_ECP5", "PACK_ICE40", "YOSYS", "Tool", "ToolError"]
+__all__ = [
+    "EXTRA",
+    "NEXTPNR_ECP5",
+    "NEXTPNR_ICE40",
+    "PACK_ECP5",
+    "PACK_ICE40",
+    "YOSYS",
+    "Tool",
+    "ToolError",
+]
 
 #: What brings the tools.
 EXTRA = 'pip install "shiftloom[boards]"'

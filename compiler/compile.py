@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import INDEX_BITS, Instruction, Opcode, encode
+from ..isa.program import TILE_COLUMNS, HostStep, Layer, Place, Program, Segment
 from ..isa.serial import ADDRESS_BITS, COUNT_BITS
 from ..isa.serial import INDEX_BITS as SERIAL_INDEX_BITS
-from ..isa.program import TILE_COLUMNS, HostStep, Layer, Place, Program, Segment
 from ..quant.blob import graph_to_bytes
 from ..quant.graph import QuantGraph
 from .audit import audit

@@ -36,8 +36,6 @@ def fields_layout(opcode: Opcode) -> data.StructLayout:
     )
 
 
-
-
 def address_bits(config: Config) -> int:
     """Return the bits of addresses in external memory that a machine knows."""
     return SERIAL_ADDRESS_BITS if config.serial else ADDRESS_BITS

@@ -116,7 +116,10 @@ class SerialMac(wiring.Component):
             m.d.sync += maximum.eq(0)
         capture(m, self.word, maximum, Opcode.VECTOR_LOOPS, "operation")
         m.d.sync += inside.eq(self.inside)
-        codes = [self.code, *(self.activation.word_select(n, 8) for n in range(1, self.config.rows))]
+        codes = [
+            self.code,
+            *(self.activation.word_select(n, 8) for n in range(1, self.config.rows)),
+        ]
         operands = Signal(array.operands.shape(), reset_less=True)
         padding = (unsigned | maximum) << 7
         for code, operand in zip(codes, operands, strict=True):

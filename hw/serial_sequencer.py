@@ -2,7 +2,7 @@
 
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.hdl import MemoryData
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -24,6 +24,7 @@ SETTINGS = {
 }
 
 _WORDS = 8 * INSTRUCTION_BYTES // WORD_BITS
+
 
 class SerialSequencer(wiring.Component):
     """Fetch, check and start one instruction after the other.

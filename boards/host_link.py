@@ -4,8 +4,9 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..hw.skid import Skid
 from .frame_receiver import FrameReceiver, request_layout
-from .frame_sender import FrameSender
+from .frame_sender import FrameSender, body_layout
 from .frames import LINK_VERSION, MOST_WORDS, Area, Command, LinkWord, ReplyStatus
 from .word_bus import WORD_BITS, word_bus_signature
 
@@ -71,12 +72,15 @@ class HostLink(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver()
         m.submodules.sender = sender = FrameSender()
         connect(m, flipped(self.i), receiver.i)
+        m.submodules.replies = replies = Skid(body_layout())
+        connect(m, replies.o, sender.i)
         connect(m, sender.o, flipped(self.o))
 
         request = Signal(request_layout(), reset_less=True)  # what is not needed later goes
         status, done = Signal(ReplyStatus), Signal(range(MOST_WORDS + 1))
         bus = self._reach(m, request, done, receiver)
-        last = done + 1 == request.words
+        last = Signal()  # a cycle late: between two words there are two
+        m.d.sync += last.eq(done + 1 == request.words)
         m.d.comb += [receiver.read_addr.eq(done), receiver.needed.eq(done)]
         with m.FSM() as states:
             m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
@@ -90,8 +94,8 @@ class HostLink(wiring.Component):
                 with m.If((status == ReplyStatus.OK) & (request.command == Command.WRITE)):
                     m.next = "WRITE"
             self._write_states(m, bus, done, last)
-            self._status_states(m, sender.i, status, request)
-            self._read_states(m, sender.i, bus, done, last)
+            self._status_states(m, replies.i, status, request)
+            self._read_states(m, replies.i, bus, done, last)
         return m
 
     def _write_states(self, m, bus, done, last):
@@ -197,5 +201,6 @@ class HostLink(wiring.Component):
         }
         for number, event in events.items():
             facts[number] = counter = Signal(self.counter_bits, name=number.name.lower())
-            m.d.sync += counter.eq(counter + event)
+            happened = Signal(name=f"{number.name.lower()}_event")
+            m.d.sync += [happened.eq(event), counter.eq(counter + happened)]
         return facts

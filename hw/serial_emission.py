@@ -57,11 +57,15 @@ class SerialEmission(wiring.Component):
         capture(m, self.word, first, Opcode.VECTOR_LOOPS, "emit_first")
         capture(m, self.word, period, Opcode.VECTOR_LOOPS, "emit_period")
         until = Signal.like(first)
-        m.d.comb += self.emits.eq(until == 0)
+        none_first, each = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [none_first.eq(first == 0), each.eq(period == 1)]
         with m.If(self.start | (self.column_ends & self.row_ends)):
-            m.d.sync += until.eq(first)
+            m.d.sync += [until.eq(first), self.emits.eq(none_first)]
         with m.Elif(self.column_ends):
-            m.d.sync += until.eq(Mux(self.emits, period, until) - 1)
+            m.d.sync += [
+                until.eq(Mux(self.emits, period, until) - 1),
+                self.emits.eq(Mux(self.emits, each, until == 1)),
+            ]
         self._walk(m, "write", Opcode.VECTOR_LOOPS, self.write_addr)
         self._walk(m, "residual", Opcode.VECTOR_REQUANTIZE, self.residual_addr)
         return m

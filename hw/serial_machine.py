@@ -75,7 +75,8 @@ class SerialMachine(wiring.Component):
         return m
 
     def _connect_nest(self, m, sequencer, nest, mac, vector):
-        multiplies = sequencer.engine == Engine.MAC
+        multiplies = Signal()  # known long before the work starts
+        m.d.sync += multiplies.eq(sequencer.engine == Engine.MAC)
         m.d.comb += [
             nest.start.eq(mac.start | vector.start),
             nest.lanes.eq(~multiplies),

@@ -1,6 +1,6 @@
 """SerialNest: the loops of the serial machine, for work of the array and of the vector unit."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -89,14 +89,15 @@ class SerialNest(wiring.Component):
         last_lane = Signal()
         # A level moves when all levels inside it are at their ends; the outermost of those that
         # move advances, and the others start over.
-        moves, inner = [Signal(name=f"moves_{n}") for n in range(len(last))], self.step
+        # Which level that is does not hang on whether there is a step, so that the way is short.
+        moves, inner = [Signal(name=f"moves_{n}") for n in range(len(last))], Const(1, 1)
+        advances = [Signal(name=f"advances_{n}") for n in range(len(last))]
         for level in reversed(range(len(last))):
-            m.d.comb += moves[level].eq(inner)
+            m.d.comb += moves[level].eq(self.step & inner)
+            m.d.comb += advances[level].eq(inner & ~last[level])
             inner = inner & last[level]
             if level == _KERNEL:
-                lane_moves, inner = inner, inner & last_lane
-        self._lane_moves = lane_moves
-        advances = [moves[n] & ~last[n] for n in range(len(last))]
+                lane_moves, inner = self.step & inner, inner & last_lane
 
         for level in range(len(last)):
             self._count(m, level, moves[level], last[level])
@@ -107,8 +108,9 @@ class SerialNest(wiring.Component):
             m.d.sync += self.lane.eq(Mux(last_lane, 0, self.lane + 1))
         self._say_ends(m, last, last_lane)
         self._move_addr(m, moves, advances)
-        y = self._position(m, "y", "height", (1, 3), ("row_y", "kernel_row_y"), advances)
-        x = self._position(m, "x", "width", (2, 4), ("column_x", "kernel_column_x"), advances)
+        walk = moves, advances
+        y = self._position(m, "y", "height", (1, 3), ("row_y", "kernel_row_y"), walk)
+        x = self._position(m, "x", "width", (2, 4), ("column_x", "kernel_column_x"), walk)
         m.d.comb += self.inside.eq(y & x)
         return m
 
@@ -172,9 +174,9 @@ class SerialNest(wiring.Component):
                 m.d.sync += bases[level].eq(moved)
         m.d.comb += self.addr.eq(bases[-1])
 
-    def _position(self, m, name, limit, levels, steps, advances):
+    def _position(self, m, name, limit, levels, steps, walk):
         """Keep a position, which two levels move; return whether it lies inside."""
-        outer, inner = levels
+        (outer, inner), (moves, advances) = levels, walk
         start, far, near = (
             Signal(signed(POSITION_BITS), name=f"{name}_{n}", reset_less=True)
             for n in ("start", outer, inner)
@@ -201,9 +203,8 @@ class SerialNest(wiring.Component):
             m.d.comb += near_moved.eq(far_moved)
         with m.Else():
             m.d.comb += near_moved.eq(far)
-        with m.If(starts_over | advances[outer]):
+        with m.If(moves[outer] & (starts_over | advances[outer])):
             m.d.sync += far.eq(far_moved)
-        within = Cat(advances[outer + 1 : inner]).any() | self._lane_moves
-        with m.If(advances[inner] | starts_over | advances[outer] | within):
+        with m.If(moves[inner]):
             m.d.sync += near.eq(near_moved)
         return near.as_unsigned() < size

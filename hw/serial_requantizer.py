@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from ..isa.instructions import Opcode
 from ..isa.requantize import MAX_LEFT_SHIFT, Rounding
-from .saturate import saturate
 from .serial_fields import capture, instruction_word_layout
 
 __all__ = ["SerialRequantizer", "scale_layout"]
@@ -76,12 +75,7 @@ class SerialRequantizer(wiring.Component):
         rounded = Signal(signed(_FLOOR_BITS + 1), reset_less=True)
         m.d.sync += rounded.eq(self._round(m, shifted))
 
-        limited = self._limit(m, rounded, ages[6])
-        addend = self._addend(m, ages)
-        with m.If(ages[3]):
-            m.d.sync += between.eq(limited + addend)
-        with m.If(ages[6]):
-            m.d.sync += self.code.eq(limited)
+        self._limit(m, rounded, ages, between, self._addend(m, ages))
         return m
 
     def _field(self, m, name, shape):
@@ -136,10 +130,18 @@ class SerialRequantizer(wiring.Component):
         )
         return floor.as_signed() + up[rounding]
 
-    def _limit(self, m, value, out):
-        """Return a value within the limits of the stage."""
+    def _limit(self, m, value, ages, between, addend):
+        """Keep a value within the limits of its stage, and add what comes between the stages.
+
+        All three sums are made beside the comparison, which takes as long as they do.
+        """
+        out = ages[6]
         low = Mux(out, self._field(m, "out_low", signed(9)), self._field(m, "low", signed(16)))
         high = Mux(out, self._field(m, "out_high", signed(9)), self._field(m, "high", signed(16)))
-        limited = Signal(signed(16))
-        m.d.comb += limited.eq(saturate(value, low, high))
-        return limited
+        below, above = Signal(), Signal()
+        m.d.comb += [below.eq(value < low), above.eq(value > high)]
+        with m.If(ages[3]):
+            sums = [(limit + addend)[: len(between)] for limit in (low, high, value)]
+            m.d.sync += between.eq(Mux(below, sums[0], Mux(above, sums[1], sums[2])))
+        with m.If(out):
+            m.d.sync += self.code.eq(Mux(below, low, Mux(above, high, value)))

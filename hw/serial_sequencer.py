@@ -184,15 +184,16 @@ class SerialSequencer(wiring.Component):
             m.d.sync += place.eq(Mux(self.engine == Engine.MAC, 0, first))
         m.d.sync += [passes.eq(replays & keeps & ~replayed), passed.eq(place)]
 
-        m.d.comb += [
+        # A register cuts the way from the bus to the engines; they start later than that.
+        m.d.sync += [
             word.valid.eq(fetched.valid | passes),
             word.opcode.eq(code),
             word.number.eq(number),
             word.bits.eq(fetched.data),
         ]
         with m.If(passes):
-            m.d.comb += [word.number.eq(passed[: exact_log2(_WORDS)]), word.bits.eq(read.data)]
+            m.d.sync += [word.number.eq(passed[: exact_log2(_WORDS)]), word.bits.eq(read.data)]
             with m.Switch(passed[exact_log2(_WORDS) :]):
                 for index, setting in enumerate(kept):
                     with m.Case(index):
-                        m.d.comb += word.opcode.eq(setting)
+                        m.d.sync += word.opcode.eq(setting)

@@ -39,7 +39,7 @@ class SerialTaps(wiring.Component):
     """
 
     #: Cycles from ``valid`` to a total with that code.
-    latency = 5
+    latency = 6
 
     def __init__(self) -> None:
         super().__init__(
@@ -89,8 +89,8 @@ class SerialTaps(wiring.Component):
 
     def _take(self, m, step, maximum):
         """Add a product to the total, or let a larger code take its place."""
-        product = Signal(signed(18))
-        m.d.comb += product.eq(self.products[0] + (self.products[1] << 8))
+        product = Signal(signed(18), reset_less=True)
+        m.d.sync += product.eq(self.products[0] + (self.products[1] << 8))
         empty = self.total[31] & ~self.total[29]
         larger = step.first | empty | (product[:9].as_signed() > self.total[:9].as_signed())
         with m.If(step.valid):

@@ -27,7 +27,7 @@ class SerialVector(wiring.Component):
     """Carry out VECTOR work while the nest runs.
 
     For each lane of a result the kernel's codes are read, one each cycle, then the parameters,
-    in two cycles; between the two pass three cycles if there is a kernel. A column without a result
+    in two cycles; between the two pass four cycles if there is a kernel. A column without a result
     takes two cycles. Where words are read, the next column waits until the result is written.
 
     Parameters

@@ -35,8 +35,13 @@ RUN_BITS = 14
 _MOST: Mapping[Opcode, Mapping[str, int]] = {
     Opcode.MAC_LOOPS: {
         **dict.fromkeys(("blocks", "kernel_rows", "kernel_columns", "columns"), 255),
-        "height": 255, "width": 255, "column_x": 63,
-        "groups": 1, "folded": 0, "bitwise": 0, "block_x": 0,
+        "height": 255,
+        "width": 255,
+        "column_x": 63,
+        "groups": 1,
+        "folded": 0,
+        "bitwise": 0,
+        "block_x": 0,
     },
     Opcode.MAC: {"rows": 255},
     Opcode.VECTOR_LOOPS: {"columns": 255, "height": 255, "width": 255},

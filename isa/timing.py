@@ -151,7 +151,7 @@ SERIAL_ANSWERED = 1
 #: Cycles of a column without a result, of a sum's lane, and of a kernel's lane beside its steps.
 SERIAL_SKIP = 2
 SERIAL_SUM = 2
-SERIAL_KERNEL = 5
+SERIAL_KERNEL = 6
 
 #: From a result's last lane to its write, which the next column waits for if words are read; the
 #: work is complete with it.

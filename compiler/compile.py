@@ -199,7 +199,7 @@ class _Compiler:
                 raise CompileError(f"{name}: an input that no layer reads")
         if self.config.serial and sum(self.sizes) + len(self.code) * INSTRUCTION_BYTES > _SERIAL:
             raise CompileError(
-                f"constants and feature maps of {sum(self.sizes)} bytes are too many: configuration "
+                f"constants and feature maps of {sum(self.sizes)} bytes are too many: "
                 f"{self.config.name} reaches {_SERIAL} bytes of memory, instructions included"
             )
         if max(self.sizes) >= 1 << 32:

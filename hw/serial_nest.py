@@ -25,6 +25,13 @@ _LEVELS = {
 #: The level that lanes come before.
 _KERNEL = 3
 
+#: Positions: name, size of the map, the two levels that move it, and by how much the vector unit's
+#: pixels and kernel do.
+_POSITIONS = {
+    "y": ("y", "height", (1, 3), ("row_y", "kernel_row_y")),
+    "x": ("x", "width", (2, 4), ("column_x", "kernel_column_x")),
+}
+
 #: Bits of what a level adds to a position.
 _STEP_BITS = 6
 
@@ -109,8 +116,8 @@ class SerialNest(wiring.Component):
         self._say_ends(m, last, last_lane)
         self._move_addr(m, moves, advances)
         walk = moves, advances
-        y = self._position(m, "y", "height", (1, 3), ("row_y", "kernel_row_y"), walk)
-        x = self._position(m, "x", "width", (2, 4), ("column_x", "kernel_column_x"), walk)
+        y = self._position(m, _POSITIONS["y"], walk)
+        x = self._position(m, _POSITIONS["x"], walk)
         m.d.comb += self.inside.eq(y & x)
         return m
 
@@ -174,8 +181,9 @@ class SerialNest(wiring.Component):
                 m.d.sync += bases[level].eq(moved)
         m.d.comb += self.addr.eq(bases[-1])
 
-    def _position(self, m, name, limit, levels, steps, walk):
+    def _position(self, m, position, walk):
         """Keep a position, which two levels move; return whether it lies inside."""
+        name, limit, levels, steps = position
         (outer, inner), (moves, advances) = levels, walk
         start, far, near = (
             Signal(signed(POSITION_BITS), name=f"{name}_{n}", reset_less=True)

@@ -108,14 +108,7 @@ class SerialSequencer(wiring.Component):
             with m.State("RECEIVE"), m.If(self.fetched.valid & (self.fetched.addr == _WORDS - 1)):
                 m.next = "DECODE"
             with m.State("DECODE"):
-                with m.If(problem != Error.NONE):
-                    m.d.comb += self.failure.code.eq(problem)
-                with m.Elif(opcode == Opcode.END):
-                    m.next = "ENDED"
-                with m.Elif(Cat(opcode == code for code in Opcode if is_work(code)).any()):
-                    m.next = "REPLAY"
-                with m.Else():
-                    m.next = "ADVANCE"
+                self._decode(m, opcode, problem)
             with m.State("REPLAY"), m.If(replayed):
                 m.next = "START"
             with m.State("START"):
@@ -130,6 +123,17 @@ class SerialSequencer(wiring.Component):
                 m.next = "ENDED"  # until a reset
         m.d.comb += self.failure.index.eq(self.index)
         return m
+
+    def _decode(self, m, opcode, problem):
+        """Go where an instruction leads; one that is wrong leads nowhere."""
+        with m.If(problem != Error.NONE):
+            m.d.comb += self.failure.code.eq(problem)
+        with m.Elif(opcode == Opcode.END):
+            m.next = "ENDED"
+        with m.Elif(Cat(opcode == code for code in Opcode if is_work(code)).any()):
+            m.next = "REPLAY"
+        with m.Else():
+            m.next = "ADVANCE"
 
     def _judge(self, m, opcode):
         """Keep an instruction's opcode; return what is wrong with the instruction."""

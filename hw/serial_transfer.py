@@ -120,28 +120,9 @@ class SerialTransfer(wiring.Component):
                 m.d.comb += [bus.r.ready.eq(1), moves.eq(bus.r.valid)]
                 with m.If(bus.r.valid & bus.r.p.last):
                     m.next = "NEXT"
-            with m.State("LOOK"):
-                m.d.comb += self.reads.eq(1)
-                m.next = "WRITE"
-            with m.State("WRITE"):
-                m.d.comb += [bus.w.valid.eq(1), moves.eq(bus.w.ready)]
-                with m.If(bus.w.ready):
-                    m.next = "LOOK"
-                    with m.If(bus.w.p.last):
-                        m.next = "ANSWER"
-            with m.State("ANSWER"):
-                m.d.comb += bus.b.ready.eq(1)
-                with m.If(bus.b.valid):
-                    m.next = "NEXT"
+            self._write_states(m, moves)
             with m.State("NEXT"):
-                with m.If(self._left == 0):
-                    m.next = "RUN"
-                    with m.If(fetches):
-                        m.next = "IDLE"
-                with m.Elif(self.halt):
-                    m.next = "HALTED"
-                with m.Else():
-                    m.next = "REQUEST"
+                self._follow(m, fetches)
             with m.State("HALTED"):
                 m.next = "HALTED"  # until a reset
         with m.If(moves):
@@ -153,6 +134,34 @@ class SerialTransfer(wiring.Component):
             ]
         self._drive(m, fetches)
         return m
+
+    def _write_states(self, m, moves):
+        """Read a word and offer it, in turn, until the burst is over and answered."""
+        bus = self.m_axi
+        with m.State("LOOK"):
+            m.d.comb += self.reads.eq(1)
+            m.next = "WRITE"
+        with m.State("WRITE"):
+            m.d.comb += [bus.w.valid.eq(1), moves.eq(bus.w.ready)]
+            with m.If(bus.w.ready):
+                m.next = "LOOK"
+                with m.If(bus.w.p.last):
+                    m.next = "ANSWER"
+        with m.State("ANSWER"):
+            m.d.comb += bus.b.ready.eq(1)
+            with m.If(bus.b.valid):
+                m.next = "NEXT"
+
+    def _follow(self, m, fetches):
+        """Begin what comes after a burst."""
+        with m.If(self._left == 0):
+            m.next = "RUN"
+            with m.If(fetches):
+                m.next = "IDLE"
+        with m.Elif(self.halt):
+            m.next = "HALTED"
+        with m.Else():
+            m.next = "REQUEST"
 
     def _take_job(self, m):
         """Take a transfer's fields as they pass; LOAD and STORE have the same."""

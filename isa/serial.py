@@ -23,7 +23,8 @@ __all__ = [
 #: Counters of events that the machine has, beside those of work; others read as 0.
 SERIAL_COUNTERS = ("CYCLES", "MAC_CYCLES")
 
-#: Bits of addresses in external memory, of an instruction's index, of the counts of loops and sizes of feature maps, of
+#: Bits of addresses in external memory, of an instruction's index, of the counts of loops and
+#: sizes of feature maps, of
 #: positions in them (signed), and of a word's place in a buffer.
 ADDRESS_BITS = 20
 INDEX_BITS = 12

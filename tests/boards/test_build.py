@@ -80,7 +80,7 @@ def test_boards_have_configurations_of_their_own():
 
 
 def test_unknown_boards_are_named():
-    with pytest.raises(BoardError, match="no board nexys: use .*ulx3s"):
+    with pytest.raises(BoardError, match=r"no board nexys: use .*ulx3s"):
         load_board("nexys")
 
 

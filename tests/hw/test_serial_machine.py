@@ -56,7 +56,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
+#: The others take as long, and find less.
+_QUICK = ("no end", "store")
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(w, marks=() if w in _QUICK else pytest.mark.slow) for w in WRONG]
+)
 def test_failure_is_reported_and_a_good_program_runs_after(simulate, what):
     program, bad, code, index = WRONG[what]
     placed, good = place(SMALL, program), place(SMALL, GOOD, seed=5)
@@ -84,7 +90,9 @@ def test_failure_is_reported_and_a_good_program_runs_after(simulate, what):
     run(simulate, placed, test, latency=6)
 
 
-@pytest.mark.parametrize("when", [1, 40, 90, 140])
+@pytest.mark.parametrize(
+    "when", [140, *(pytest.param(when, marks=pytest.mark.slow) for when in (1, 40, 90))]
+)
 def test_reset_at_any_time_leaves_the_bus_in_order(simulate, when):
     placed = place(SMALL, GOOD)
 

@@ -37,7 +37,8 @@ def sample(rng):
     return value, bias, rng.randrange(32), rng.randrange(-(1 << 15), 1 << 15), rng.randrange(256)
 
 
-def expected(q, value, bias, shift, addend, residual):
+def expected(q, given):
+    value, bias, shift, addend, residual = given
     biased = (value + bias + WORD // 2) % WORD - WORD // 2
     rounding = Rounding(q["rounding"])
     first = min(max(int(shift_round(biased, shift, rounding)), q["low"]), q["high"])
@@ -70,7 +71,7 @@ def test_codes_are_those_of_the_definition(simulate, rounding):
                         ctx.set(dut.value, value[0])
                         ctx.set(dut.bias, value[1])
                         ctx.set(dut.residual, value[4])
-                        due[now + dut.latency] = expected(q, *value)
+                        due[now + dut.latency] = expected(q, value)
                         scale = {"shift": value[2], "unused": 5, "addend": value[3]}
                     await ctx.tick()
                     now += 1

@@ -51,10 +51,13 @@ WRONG = {
     "no configuration": ([LOAD, END], None, Error.WRONG_CONFIG, 0),
     "no end": ([CONFIG, LOAD], None, Error.NO_END, 2),
     "fetch": ([*GOOD[:2], END], ("program", 32), Error.FETCH_BUS, 1),
-    "load": ([CONFIG, LOAD, LOAD, END], (0, 96), Error.LOAD_BUS, 1),
-    "store": ([*GOOD[:3], LOAD, END], (1, 1024 + 80), Error.STORE_BUS, 2),
+    "load": ([CONFIG, LOAD, LOAD, END], (0, 40), Error.LOAD_BUS, 1),
+    "store": ([*GOOD[:3], LOAD, END], (1, 1024 + 40), Error.STORE_BUS, 2),
 }
 
+
+#: Bursts up to the second of three, which fails.
+_BURSTS = {"load": 2 + 2, "store": 3 + 3 + 2}
 
 #: The others take as long, and find less.
 _QUICK = ("no end", "store")
@@ -76,6 +79,8 @@ def test_failure_is_reported_and_a_good_program_runs_after(simulate, what):
         assert await host.read("ERROR") == code and await host.read("ERROR_INDEX") == index
         assert memory.quiet
         bursts = len(memory.bursts)
+        if what in _BURSTS:
+            assert bursts == _BURSTS[what], "a burst follows the one that failed"
         await ctx.tick().repeat(50)
         assert len(memory.bursts) == bursts, "a burst was issued after the error was reported"
 

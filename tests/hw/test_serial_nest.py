@@ -67,7 +67,9 @@ def test_iterations_are_those_of_the_definition(simulate):
     words = range(SERIAL.activation_words)
     fixed = {"source": int(VectorSource.ACTIVATION), "rows": 2, "columns": 3, "kernel_columns": 2}
     vector = jobs.vector(words, words, kernel_rows=2, **fixed)
-    run(simulate, [jobs.mac(rows=2, columns=3), vector, jobs.mac(rows=3, columns=1)])
+    first = {"blocks": 2, "kernel_rows": 2, "kernel_columns": 2, "rows": 2, "columns": 3}
+    steps = {"kernel_row_y": 1, "kernel_column_x": 2, "row_y": 2, "column_x": 1}
+    run(simulate, [jobs.mac(**first, **steps), vector, jobs.mac(rows=3, columns=1)])
 
 
 def test_single_and_skip_leave_out_steps_and_lanes(simulate):

@@ -9,7 +9,12 @@ import sys
 
 import pytest
 
-from shiftloom.hw.verilog import accelerator_verilog, module_name, simulation_verilog
+from shiftloom.hw.verilog import (
+    accelerator_verilog,
+    module_name,
+    simulation_verilog,
+    without_collisions,
+)
 from shiftloom.isa.config import Config
 from tests.support.rtl import has_icarus, has_verilator, verilator_environment
 
@@ -198,3 +203,13 @@ def test_icarus_takes_it_as_verilog_2005(text, tmp_path):
     command = ["iverilog", "-g2005", "-Wall", "-t", "null", str(source)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "error" not in result.stderr
+
+
+def test_only_memories_that_say_so_may_give_anything():
+    port = '  cell $memrd_v2 $1\n    parameter \\MEMID "\\\\{}"\n    parameter \\COLLISION_X_MASK 2\'00\n'
+    memories = "  attribute \\no_rw_check 1\n  memory width 8 size 4 \\free\n  memory width 8 size 4 \\held\n"
+    found = without_collisions(
+        "module \\top\n" + memories + port.format("free") + port.format("held")
+    )
+    free, held = found.split("cell $memrd_v2")[1:]
+    assert "COLLISION_X_MASK 2'11\n" in free and "COLLISION_X_MASK 2'00\n" in held

@@ -206,10 +206,11 @@ def test_icarus_takes_it_as_verilog_2005(text, tmp_path):
 
 
 def test_only_memories_that_say_so_may_give_anything():
-    port = '  cell $memrd_v2 $1\n    parameter \\MEMID "\\\\{}"\n    parameter \\COLLISION_X_MASK 2\'00\n'
-    memories = "  attribute \\no_rw_check 1\n  memory width 8 size 4 \\free\n  memory width 8 size 4 \\held\n"
-    found = without_collisions(
-        "module \\top\n" + memories + port.format("free") + port.format("held")
-    )
+    port = '  cell $memrd_v2 $1\n    parameter \\MEMID "\\\\{}"\n'
+    port += "    parameter \\COLLISION_X_MASK 2'00\n"
+    memory = "  memory width 8 size 4 \\{}\n"
+    memories = "  attribute \\no_rw_check 1\n" + memory.format("free") + memory.format("held")
+    ports = port.format("free") + port.format("held")
+    found = without_collisions("module \\top\n" + memories + ports)
     free, held = found.split("cell $memrd_v2")[1:]
     assert "COLLISION_X_MASK 2'11\n" in free and "COLLISION_X_MASK 2'00\n" in held

@@ -1,11 +1,13 @@
 """A 3x3 convolution of bit-planes as instructions for the bit array.
 
-Every pair of an input plane and a weight plane is one MAC job into the same accumulators; weights
-of the next output block arrive while the present ones are in use, and results are packed into
-planes again, ready for another such layer.
+Every pair of an input plane and a weight plane is one MAC job into the same accumulators, which are
+doubled from each power of two to the next smaller one. Weights of the next output block arrive
+while the present ones are in use, and results are packed into planes again, ready for another such
+layer.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 from shiftloom.isa.config import Config
 from shiftloom.isa.instructions import Buffer, Instruction, Opcode, Region
@@ -15,9 +17,6 @@ __all__ = ["KERNEL", "BitShape", "bit_instructions"]
 
 #: Rows and columns of the kernel.
 KERNEL = 3
-
-#: Largest left shift of a product of planes.
-_LARGEST_SHIFT = 7
 
 #: Jobs of an output block: half of the rows each, into one half of the accumulators.
 _HALVES = 2
@@ -45,7 +44,7 @@ class BitShape:
     Raises
     ------
     ValueError
-        Planes whose product needs a larger shift than there is, or a layer that does not fit.
+        A layer that does not fit.
     """
 
     config: Config
@@ -55,9 +54,6 @@ class BitShape:
     bits: int
 
     def __post_init__(self) -> None:
-        shift = self.shift(self.bits - 1, self.weight_bits - 1)
-        if shift > _LARGEST_SHIFT:
-            raise ValueError(f"planes need shifts up to {shift}; there are {_LARGEST_SHIFT}")
         if self.channels % self.config.bit_lanes or self.size % _HALVES:
             raise ValueError(f"{self.channels} channels or {self.size} rows are no multiples")
         needed = {
@@ -110,9 +106,11 @@ class BitShape:
         """Products of two bits, all pairs of planes together."""
         return self.bits * self.weight_bits * (self.channels * KERNEL * self.size) ** 2
 
-    def shift(self, plane: int, weight_plane: int) -> int:
-        """Return the shift of a product of planes: the sum makes up for bipolar halves."""
-        return plane + weight_plane + self.bipolar_inputs + self.bipolar_weights
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Planes of inputs and of weights that are multiplied, the largest powers of two first."""
+        found = product(range(self.bits), range(self.weight_bits))
+        return sorted(found, key=sum, reverse=True)
 
 
 def bit_instructions(shape: BitShape, weights_at: int) -> list[Instruction]:
@@ -227,24 +225,25 @@ class _Writer:
     def _multiply(self, part: int, half: int, waits: dict[str, int]) -> None:
         """Add the products of all pairs of planes for half of the rows of an output block."""
         shape, first = self.shape, half * self.shape.rows
-        for pair in range(shape.bits * shape.weight_bits):
-            weight_plane, plane = divmod(pair, shape.bits)
+        power = sum(shape.pairs[0])
+        for plane, weight_plane in shape.pairs:
             corner = plane * shape.plane_words + (first - 1) * shape.size - 1
             weights = part % 2 * shape.weight_bits + weight_plane
             sign = weight_plane == shape.weight_bits - 1 and not shape.bipolar_weights
             self._add(
                 Opcode.MAC,
                 **waits,
-                accumulate=pair > 0,
+                accumulate=(plane, weight_plane) != shape.pairs[0],
                 half=half,
                 rows=shape.rows,
                 addr=corner * self.word,
                 y=first - 1,
                 x=-1,
                 weight_addr=weights * shape.tile_words,
-                shift=shape.shift(plane, weight_plane),
+                double=plane + weight_plane < power,
                 negative=sign,
             )
+            power = plane + weight_plane
 
     def _drain(self, part: int, half: int) -> int:
         """Pack results plane by plane; binary ones are 1 where a sum is not negative."""

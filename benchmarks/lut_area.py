@@ -20,7 +20,15 @@ from shiftloom.isa.config import Config
 
 from .command import BenchmarkError
 
-__all__ = ["Area", "XnorPopcount", "bismo_luts", "bit_array_area", "mac_array_area", "synthesize"]
+__all__ = [
+    "Area",
+    "XnorPopcount",
+    "bismo_luts",
+    "bit_array_area",
+    "count_cells",
+    "mac_array_area",
+    "synthesize",
+]
 
 #: Seconds that one block may take.
 TIMEOUT = 900
@@ -132,7 +140,14 @@ def mac_array_area(config: Config) -> Area:
 
 
 def synthesize(block: Elaboratable, *, options: str = "", without: str = "") -> Area:
-    """Return the area of a block.
+    """Return the area of a block; see :func:`count_cells`."""
+    cells = count_cells(block, options=options, without=without)
+    luts = sum(_LUTS.get(kind, 0) * count for kind, count in cells.items())
+    return Area(luts=luts, registers=cells.get("TRELLIS_FF", 0))
+
+
+def count_cells(block: Elaboratable, *, options: str = "", without: str = "") -> dict[str, int]:
+    """Return how many cells of each kind a block takes.
 
     Parameters
     ----------
@@ -157,9 +172,8 @@ def synthesize(block: Elaboratable, *, options: str = "", without: str = "") -> 
         names = {name: path.name for name, path in files.items()}
         script.write_text(_SCRIPT.format(blackboxes=blackboxes, options=options, **names))
         _yosys(script)
-        cells = json.loads(result.read_text())["modules"]["\\top"]["num_cells_by_type"]
-    luts = sum(_LUTS.get(kind, 0) * count for kind, count in cells.items())
-    return Area(luts=luts, registers=cells.get("TRELLIS_FF", 0))
+        found = json.loads(result.read_text())["modules"]["\\top"]["num_cells_by_type"]
+        return {str(kind): int(count) for kind, count in found.items()}
 
 
 def _yosys(script: Path) -> None:

@@ -16,7 +16,6 @@ from shiftloom.flow.compile import compile
 from shiftloom.flow.console import Shown
 from shiftloom.flow.engines import simulation_text
 from shiftloom.flow.options import DEFAULT
-from shiftloom.flow.progress import Progress
 from shiftloom.flow.tables import plain_table
 from shiftloom.isa.config import load_config
 from shiftloom.isa.program import Program
@@ -51,8 +50,9 @@ class Checked:
         From start to done, on both.
     array_utilization : float
         Multiply-accumulates by what the array could do in these cycles.
-    rtl_seconds : float
-        Wall time of the RTL engine.
+    rtl_seconds, golden_seconds, other_seconds : float
+        Processor time of the RTL engine, of the golden network, and of what remains: cycle model
+        and comparisons. They hold on a busy machine too.
     """
 
     name: str
@@ -63,6 +63,13 @@ class Checked:
     cycles: int
     array_utilization: float
     rtl_seconds: float
+    golden_seconds: float
+    other_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """All processor time."""
+        return self.rtl_seconds + self.golden_seconds + self.other_seconds
 
 
 def check_network(
@@ -75,21 +82,24 @@ def check_network(
     BenchmarkError
         The first integer or cycle that differs.
     """
-    codes = _image(graph, seed)
+    begun, codes = time.process_time(), _image(graph, seed)
     regions = make_regions(program)
     for tensor, values in codes.items():
         write_tensor(regions, program.place(tensor), values, program.config)
-    started, runs = time.perf_counter(), []
+    started, runs = time.process_time(), []
     for segment in program.segments:
         runs.append(engine.run_segment(program, segment, regions))
-    seconds = time.perf_counter() - started
+    rtl_seconds, started = time.process_time() - started, time.process_time()
+    batch = {key: values[None] for key, values in codes.items()}
+    want = golden.run(graph, batch, keep=True)
+    golden_seconds = time.process_time() - started
     for segment, found in zip(program.segments, runs, strict=True):
         expected = run_segment(program, segment)
         if (difference := first_time_difference(program, segment, expected, found)) is not None:
             raise BenchmarkError(f"{name}: {difference}")
     formats = {tensor: t.format for tensor, t in graph.tensors.items()}
     tensors = assemble(program, program.segments, runs, formats)
-    integers = _compare(name, graph, tensors, codes)
+    integers = _compare(name, want, tensors)
     cycles, macs = sum(found.cycles for found in runs), sum(layer.macs for layer in program.layers)
     return Checked(
         name=name,
@@ -99,7 +109,9 @@ def check_network(
         work=sum(len(stamps) for found in runs for stamps in (found.dones or {}).values()),
         cycles=cycles,
         array_utilization=macs / (program.config.macs_per_cycle * cycles),
-        rtl_seconds=seconds,
+        rtl_seconds=rtl_seconds,
+        golden_seconds=golden_seconds,
+        other_seconds=time.process_time() - begun - rtl_seconds - golden_seconds,
     )
 
 
@@ -111,14 +123,8 @@ def _image(graph: QuantGraph, seed: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _compare(
-    name: str,
-    graph: QuantGraph,
-    tensors: dict[str, np.ndarray],
-    codes: dict[str, np.ndarray],
-) -> int:
+def _compare(name: str, want: dict[str, np.ndarray], tensors: dict[str, np.ndarray]) -> int:
     """Compare all tensors with the golden network's; return how many integers are equal."""
-    want = golden.run(graph, {key: values[None] for key, values in codes.items()}, keep=True)
     for tensor, values in tensors.items():
         wrong = np.argwhere(values != want[tensor][0])
         if len(wrong):
@@ -145,31 +151,35 @@ def whole_networks(
     Parameters
     ----------
     names
-        What to run; ResNet-50 takes minutes.
+        What to run.
     config
         The accelerator: base, small, tiny, odd, or a TOML file.
     """
-    accelerator, found = load_config(config), []
+    accelerator, found, compiled = load_config(config), [], []
     with shown.progress() as progress:
         engine = build_engine(simulation_text(accelerator, progress))
         for index, name in enumerate(names):
-            found.append(_checked(name, config, engine, progress, (index, len(names))))
-    right = ("integers", "maps", "pieces of work", "cycles", "array", "RTL s")
+            progress(f"running {name}", index, len(names))
+            graph, started = network(name), time.process_time()
+            program = compile(graph, config)
+            compiled.append(time.process_time() - started)
+            found.append(check_network(name, graph, program, engine))
+    seconds = ("RTL", "golden", "other", "compile", "all s")
+    right = ("integers", "maps", "pieces of work", "cycles", "array", *seconds)
     table = plain_table("network", *right, right=right, title=f"\nAll equal, on {config}")
-    for entry in found:
+    table.caption = "processor seconds"
+    for entry, before in zip(found, compiled, strict=True):
         numbers = (entry.integers, entry.tensors, entry.work, entry.cycles)
+        parts = (entry.rtl_seconds, entry.golden_seconds, entry.other_seconds, before)
+        parts = (*parts, entry.seconds + before)
         share = f"{entry.array_utilization:.1%}"
-        table.add_row(entry.name, *(f"{n:,}" for n in numbers), share, f"{entry.rtl_seconds:.0f}")
-    shown.show({"networks": [asdict(entry) for entry in found]}, table)
+        table.add_row(entry.name, *(f"{n:,}" for n in numbers), share, *(f"{s:.1f}" for s in parts))
+    data = [
+        asdict(entry) | {"compile_seconds": before}
+        for entry, before in zip(found, compiled, strict=True)
+    ]
+    shown.show({"networks": data}, table)
     return 0
-
-
-def _checked(
-    name: Name, config: str, engine: Engine, progress: Progress, step: tuple[int, int]
-) -> Checked:
-    progress(f"running {name}", *step)
-    graph = network(name)
-    return check_network(name, graph, compile(graph, config), engine)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

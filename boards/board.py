@@ -70,6 +70,18 @@ def load_board(name: str) -> Board:
         There is no such board.
     """
     if name not in BOARDS:
+        _refuse_vivado(name)
         raise BoardError(f"no board {name}: use {' or '.join(BOARDS)}")
     found: Board = import_module(f".{name}", __package__).board()
     return found
+
+
+def _refuse_vivado(name: str) -> None:
+    """Say what is right for a board whose bitstreams our tools cannot make."""
+    from .ip.vivado import VIVADO_BOARDS
+
+    if (plain := name.replace("-", "_")) in VIVADO_BOARDS:
+        raise BoardError(
+            f"bitstreams for {name} are made by Vivado: shiftloom generate --board {plain} -o DIR "
+            "writes the script, and all that it needs"
+        )

@@ -28,18 +28,27 @@ class Planes:
 class Term:
     """One pass over a plane of operands and a plane of weights.
 
-    ``shift`` is that of the instruction, see :mod:`shiftloom.isa.bitwise`.
+    Parameters
+    ----------
+    plane : int
+        Of operands.
+    weight_plane : int or None
+        Of weights; None adds nothing, and is there to double what the passes before have added.
+    double : bool
+        That is doubled before this pass adds to it.
+    negative : bool
+        The product is subtracted.
     """
 
     plane: int
-    weight_plane: int
-    shift: int
+    weight_plane: int | None
+    double: bool
     negative: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class BitSource:
-    """Planes on both sides, the passes, and the largest magnitude of an operand."""
+    """Planes on both sides, the passes in their order, and the largest magnitude of an operand."""
 
     inputs: Planes
     weights: Planes

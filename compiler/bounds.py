@@ -1,6 +1,7 @@
 """Proof that no sum can leave 32 bits, from the weights and the range of the inputs."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..isa.thresholds import NEVER
 from .errors import CompileError
@@ -9,6 +10,9 @@ from .ops import ArrayOp, Op, Source, VectorOp, View
 __all__ = ["check_bounds"]
 
 LIMIT = (1 << 31) - 1
+
+#: Weights that are looked at together.
+_AT_ONCE = 1 << 18
 
 
 def check_bounds(op: Op) -> None:
@@ -22,8 +26,7 @@ def check_bounds(op: Op) -> None:
     largest = np.abs(op.bias)
     if isinstance(op, ArrayOp):
         for source in op.sources:
-            weight = np.abs(source.weight.astype(np.int64)).sum(axis=(1, 2, 3))
-            largest = largest + weight * _source_reach(source)
+            largest = largest + _magnitudes(source.weight) * _source_reach(source)
     elif isinstance(op, VectorOp):
         weight = np.abs(op.taps).sum(axis=(1, 2))
         largest = largest + weight * _reach(op.source, 255)
@@ -33,6 +36,14 @@ def check_bounds(op: Op) -> None:
             f"{op.name}: the accumulator of output channel {channel} can reach "
             f"{int(largest[channel])}, beyond {limit}; use fewer weight bits or a smaller bias"
         )
+
+
+def _magnitudes(weight: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Return the sum of the magnitudes of each output channel's weights, a few at a time."""
+    flat = weight.reshape(len(weight), -1)
+    step = max(1, _AT_ONCE // max(1, flat.shape[1]))
+    parts = (flat[k : k + step].astype(np.int16) for k in range(0, len(flat), step))
+    return np.concatenate([np.abs(part).sum(1, dtype=np.int64) for part in parts])
 
 
 def _source_reach(source: Source) -> int:

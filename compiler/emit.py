@@ -291,7 +291,7 @@ def _bit_loops(piece: Piece) -> dict[str, int]:
 def _bit_work(piece: Piece) -> dict[str, int]:
     if piece.bits is None:
         return {}
-    return {"shift": piece.bits.shift, "negative": int(piece.bits.negative)}
+    return {"double": int(piece.bits.double), "negative": int(piece.bits.negative)}
 
 
 def _requantize(op: Op) -> dict[str, int]:

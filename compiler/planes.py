@@ -21,8 +21,8 @@ __all__ = [
     "plane_tensors",
 ]
 
-#: Largest left shift of a bitwise tile.
-MAX_SHIFT = 7
+#: A pass that adds nothing.
+_DOUBLING = Term(plane=0, weight_plane=None, double=True, negative=False)
 
 #: Planes of feature maps take at most this part of the activation buffer each: they always stay.
 LARGEST_MAP = 6
@@ -32,8 +32,6 @@ def input_planes(tensor: TensorType) -> Planes | None:
     """Return the planes that a tensor is stored as, lowest bit first; None if it cannot be."""
     if tensor.bipolar:
         return Planes(tensor.bipolar[::-1], True) if len(tensor.bipolar) <= 2 else None
-    if tensor.bits > 4:
-        return None
     values = [1 << bit for bit in range(tensor.bits)]
     if tensor.signed:
         values[-1] = -values[-1]
@@ -45,17 +43,25 @@ def bit_source(tensor: TensorType, weight: NDArray[np.int8]) -> BitSource | None
     inputs, weights = input_planes(tensor), _weight_planes(weight)
     if inputs is None or (inputs.bipolar and weights.bipolar and weight.shape[1] % 2):
         return None
-    halves = inputs.bipolar + weights.bipolar
-    passes = tuple(
-        Term(plane=plane, weight_plane=weight_plane, shift=power + halves, negative=negative)
+    products = [
+        (power, plane, weight_plane, negative)
         for plane, a in enumerate(inputs.values)
         for weight_plane, w in enumerate(weights.values)
         for power, negative in _signed_powers(a * w)
-    )
-    if any(term.shift > MAX_SHIFT for term in passes):
-        return None
+    ]
     reach = max(-tensor.low, tensor.high)
-    return BitSource(inputs=inputs, weights=weights, terms=passes, reach=reach)
+    return BitSource(inputs=inputs, weights=weights, terms=tuple(_horner(products)), reach=reach)
+
+
+def _horner(products: list[tuple[int, int, int, bool]]) -> Iterator[Term]:
+    """Yield the passes of products, largest powers of two first, that double what is there."""
+    products = sorted(products, key=lambda product: -product[0])
+    before = products[0][0] if products else 0
+    for power, plane, weight_plane, negative in products:
+        yield from [_DOUBLING] * (before - power - 1)
+        yield Term(plane=plane, weight_plane=weight_plane, double=power < before, negative=negative)
+        before = power
+    yield from [_DOUBLING] * before
 
 
 def _weight_planes(weight: NDArray[np.int8]) -> Planes:
@@ -73,12 +79,13 @@ def _weight_planes(weight: NDArray[np.int8]) -> Planes:
 
 
 def _signed_powers(value: int) -> Iterator[tuple[int, bool]]:
-    """Yield powers of two and signs that add up to a value, as few as there can be."""
+    """Yield powers of two and signs that add up to a value, as few and small as there can be."""
     power, flipped = 0, value < 0
     rest = abs(value)
+    plain = rest.bit_count() == (rest ^ 3 * rest).bit_count()  # signs would save nothing
     while rest:
         if rest & 1:
-            digit = 2 - (rest & 3)  # the canonical signed digit: +1 or -1
+            digit = 1 if plain else 2 - (rest & 3)  # the canonical signed digit: +1 or -1
             yield power, flipped != (digit < 0)
             rest -= digit
         rest >>= 1
@@ -126,9 +133,21 @@ def plane_tensors(
             continue
         pairs = [engine_cycles(graph, node, config) for node in readers]
         # At equal cycles bits still take less memory, on the chip and on the bus.
-        if all(pair is not None and pair[1] <= pair[0] for pair in pairs):
+        if all(pair and pair[1] + _drains(graph, name, config) <= pair[0] for pair in pairs):
             found.add(name)
     return found
+
+
+def _drains(graph: QuantGraph, name: str, config: Config) -> int:
+    """Return cycles of the vector unit that a reader must repay: those of planes above four.
+
+    Up to four planes hide behind the passes of the layer that makes them.
+    """
+    tensor = graph.tensors[name]
+    planes = input_planes(tensor)
+    assert planes is not None
+    channels, height, width = tensor.shape
+    return max(0, len(planes.values) - 4) * -(-channels // config.columns) * height * width
 
 
 def _storable(graph: QuantGraph, maker: Node, config: Config) -> bool:
@@ -176,12 +195,13 @@ def engine_cycles(graph: QuantGraph, node: Node, config: Config) -> tuple[int, i
     source = bit_source(graph.tensors[node.inputs[0]], node.weight)
     if source is None:
         return None
-    channels = node.weight.shape[1]
-    kernel = node.weight.shape[2] * node.weight.shape[3] * -(-len(node.weight) // config.columns)
+    outputs, channels, height, width = node.weight.shape
+    parts = -(-outputs // config.columns)
     pixels = int(np.prod(graph.tensors[node.output].shape[1:]))
     blocks = -(-channels // config.columns) * config.row_groups
-    words = -(-channels // config.bit_lanes) * len(source.terms)
+    doublings = source.terms.count(_DOUBLING)
+    words = -(-channels // config.bit_lanes) * (len(source.terms) - doublings)
     return (
-        kernel * blocks * max(pixels, config.rows),
-        kernel * words * max(pixels, config.columns),
+        parts * height * width * blocks * max(pixels, config.rows),
+        parts * width * (height * words + doublings) * max(pixels, config.columns),
     )

@@ -57,29 +57,53 @@ def _range(first: int, count: int) -> Words:
     return np.arange(first, first + count, dtype=np.int64)
 
 
+def _distinct(words: Words) -> Words:
+    """Return different words in order; they lie close together."""
+    if not words.size:
+        return words.ravel()
+    low = int(words.min())
+    found = np.zeros(int(words.max()) - low + 1, bool)
+    found[words.ravel() - low] = True
+    return np.flatnonzero(found) + low
+
+
 def _mac(i: Instruction, loops: Instruction, config: Config) -> list[Touched]:
-    kernel = (loops["kernel_rows"], loops["kernel_columns"])
-    counts = (loops["blocks"], loops["groups"], *kernel, i["rows"], loops["columns"])
-    steps = {
-        "addr": (
-            "block_stride",
-            None,
-            "kernel_row_stride",
-            "kernel_column_stride",
-            "row_stride",
-            "column_stride",
-        ),
-        "y": (None, None, "kernel_row_y", None, "row_y", None),
-        "x": ("block_x", None, None, "kernel_column_x", None, "column_x"),
-    }
-    places = {}
-    for name, fields in steps.items():
-        strides = [0 if field is None else loops[field] for field in fields]
-        if name == "addr":
-            strides[1] = config.rows
-        places[name] = i[name] + _outer(*zip(counts, strides, strict=True))
-    addr, x = places["addr"], places["x"]
-    inside = (places["y"] >= 0) & (places["y"] < loops["height"]) & (x < loops["width"])
+    """Return what a MAC touches: rows and columns are inside or not on their own."""
+    counts = tuple(loops[name] for name in ("blocks", "groups", "kernel_rows", "kernel_columns"))
+    starts = _distinct(np.add.outer(_inner_rows(i, loops), config.rows * np.arange(counts[1])))
+    ends = [
+        np.add.outer(i["addr"] + starts, offsets) // config.word_bytes
+        for offsets in _inner_columns(i, loops, config)
+    ]
+    words = _distinct(np.concatenate([end.ravel() for end in ends]))
+    tiles = int(np.prod(counts)) * (config.columns if loops["bitwise"] else config.rows)
+    return [
+        Touched(Buffer.ACTIVATION.name, words, False),
+        Touched(Buffer.WEIGHT.name, _range(i["weight_addr"], tiles), False),
+        Touched("half", _range(i["half"], 1), True),
+    ]
+
+
+def _inner_rows(i: Instruction, loops: Instruction) -> Words:
+    """Return the bytes from the first operand to those of all rows inside the map."""
+    counts = (loops["kernel_rows"], i["rows"])
+    strides, steps = (loops["kernel_row_stride"], loops["row_stride"]), ("kernel_row_y", "row_y")
+    y = i["y"] + _outer(*zip(counts, (loops[step] for step in steps), strict=True))
+    inside = (y >= 0) & (y < loops["height"])
+    return _distinct(_outer(*zip(counts, strides, strict=True))[inside])
+
+
+def _inner_columns(i: Instruction, loops: Instruction, config: Config) -> tuple[Words, Words]:
+    """Return the bytes from a row's first operand to the first and last lanes of those inside."""
+    counts = (loops["blocks"], loops["kernel_columns"], loops["columns"])
+    strides = ("block_stride", "kernel_column_stride", "column_stride")
+    steps = ("block_x", "kernel_column_x", "column_x")
+    addr, x = (
+        _outer(*zip(counts, (loops[name] for name in names), strict=True))
+        for names in (strides, steps)
+    )
+    x += i["x"]
+    inside = x < loops["width"]
     low = np.zeros_like(x)
     if loops["folded"]:  # a lane beyond the row is masked on its own
         low = np.maximum(-x, 0)
@@ -88,14 +112,7 @@ def _mac(i: Instruction, loops: Instruction, config: Config) -> list[Touched]:
     else:
         high = low + config.rows - 1
         inside &= x >= 0
-    first = (addr + low)[inside] // config.word_bytes
-    last = (addr + high)[inside] // config.word_bytes
-    tiles = int(np.prod(counts[:4])) * (config.columns if loops["bitwise"] else config.rows)
-    return [
-        Touched(Buffer.ACTIVATION.name, np.unique(np.concatenate([first, last])), False),
-        Touched(Buffer.WEIGHT.name, _range(i["weight_addr"], tiles), False),
-        Touched("half", _range(i["half"], 1), True),
-    ]
+    return _distinct((addr + low)[inside]), _distinct((addr + high)[inside])
 
 
 def _vector(i: Instruction, settings: Settings, config: Config) -> list[Touched]:
@@ -129,4 +146,4 @@ def _window(i: Instruction, loops: Instruction) -> Words:
     columns = (0, loops["column_x"], 0, loops["kernel_column_x"])
     x = i["x"] + _outer(*zip(counts, columns, strict=True))
     inside = (y >= 0) & (y < loops["height"]) & (x >= 0) & (x < loops["width"])
-    return np.unique(places[inside])
+    return _distinct(places[inside])

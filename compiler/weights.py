@@ -62,7 +62,7 @@ class Bits:
     bipolar_inputs: bool
     bipolar_weights: bool
     lanes: int
-    shift: int
+    double: bool
     negative: bool
 
 
@@ -117,6 +117,9 @@ def _bit_pieces(
         for plane in range(len(bits.weights.values))
     ]
     for term in bits.terms:
+        if term.weight_plane is None:
+            yield _doubling(index, row), np.zeros((row, config.word_bytes), np.uint8)
+            continue
         words = planes[term.weight_plane].reshape(blocks, height, row, config.word_bytes)
         for block, kernel_row, count, rows in _cut(blocks, height, row, most):
             rest = source.weight.shape[1] - (blocks - 1) * config.bit_lanes
@@ -133,12 +136,28 @@ def _bit_pieces(
                     bipolar_inputs=bits.inputs.bipolar,
                     bipolar_weights=bits.weights.bipolar,
                     lanes=rest if block + count == blocks else config.bit_lanes,
-                    shift=term.shift,
+                    double=term.double and not block and not kernel_row,
                     negative=term.negative,
                 ),
             )
             part = words[block : block + count, kernel_row : kernel_row + rows]
             yield piece, part.reshape(-1, config.word_bytes)
+
+
+def _doubling(index: int, words: int) -> Piece:
+    """Return a piece whose weights are zero: it doubles what accumulators hold."""
+    bits = Bits(bipolar_inputs=False, bipolar_weights=False, lanes=1, double=True, negative=False)
+    return Piece(
+        source=index,
+        block=0,
+        blocks=1,
+        group=0,
+        groups=1,
+        kernel_row=0,
+        kernel_rows=1,
+        words=words,
+        bits=bits,
+    )
 
 
 def _cut(blocks: int, height: int, row: int, most: int) -> Iterator[tuple[int, int, int, int]]:
@@ -232,7 +251,7 @@ def _packed(source: Source, config: Config) -> NDArray[np.uint8]:
     """Return weight words ``(block, group, kernel row, word, byte)`` in a MAC's order of loops."""
     blocks, groups, row = _shape(source, config)
     pack = pack_weights_folded if source.view.map.folded else pack_weights
-    words = pack(source.weight.astype(np.int64), config)[0]
+    words = pack(source.weight, config)[0]
     shape = (blocks, groups, source.weight.shape[2], row, config.word_bytes)
     return np.reshape(words, shape)
 

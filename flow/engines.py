@@ -1,17 +1,13 @@
 """Engines by name: what runs a program's segments."""
 
 import hashlib
-from dataclasses import replace
-from functools import lru_cache, partial
+from dataclasses import asdict
+from functools import partial
 from importlib import metadata, resources
 
 from ..isa.config import Config
-from ..isa.program import Program, Segment
 from ..sim import golden
-from ..sim.cycle import engine as cycle
 from ..sim.cycle.memory import Memory
-from ..sim.memory import Regions
-from ..sim.result import Run
 from ..sim.rtl_build import GATES
 from ..sim.rtl_engine import build_engine
 from .cache import keep_text, kept_text
@@ -21,7 +17,7 @@ from .progress import Progress, silent
 
 __all__ = ["ENGINES", "LEVELS", "make_gates", "make_runner", "simulation_text"]
 
-#: What ``--engine`` takes.
+#: What ``--engine`` takes; ``cycle`` runs no program (:mod:`.predict`).
 ENGINES = ("golden", "cycle", "rtl")
 
 #: What ``--level`` takes: the generated Verilog, or what synthesis for a family made of it.
@@ -34,12 +30,12 @@ def make_runner(
     progress: Progress | None = None,
     memory: Memory | None = None,
 ) -> Runner:
-    """Return an engine for programs of a configuration; ``rtl`` is built on first use.
+    """Return an engine that runs programs of a configuration; ``rtl`` is built on first use.
 
     Parameters
     ----------
     engine : str
-        One of ``ENGINES``.
+        ``golden`` or ``rtl``.
     config : Config
         The accelerator.
     progress : callable, optional
@@ -50,7 +46,7 @@ def make_runner(
     Raises
     ------
     FlowError
-        No such engine, or a memory that it cannot be given.
+        No such engine, or a memory for one that knows no time.
     BuildError
         The RTL engine cannot be built.
     """
@@ -61,37 +57,16 @@ def make_runner(
             raise FlowError("the golden engine knows no time: memory settings are for cycle or rtl")
         return golden.run_segment
     if engine == "cycle":
-        return _timed(memory or Memory())
+        raise FlowError("the cycle engine runs no program: its values are the network's")
     return _rtl_runner(config, progress or silent, memory or Memory())
 
 
-def _timed(memory: Memory) -> Runner:
-    """Return an engine that gives values by definition, and times by the cycle model.
-
-    Times do not depend on values: they are found once for all samples.
-    """
-
-    @lru_cache(maxsize=16)
-    def times(program: Program, segment: Segment) -> cycle.CycleRun:
-        return cycle.run_segment(program, segment, memory=memory)
-
-    def run(program: Program, segment: Segment, regions: Regions) -> Run:
-        timed = times(program, segment)
-        values = golden.run_segment(program, segment, regions)
-        return replace(timed, addresses=values.addresses, data=values.data)
-
-    return run
-
-
 def _rtl_runner(config: Config, report: Progress, memory: Memory) -> Runner:
-    if replace(memory, latency=1) != Memory(latency=1):
-        raise FlowError("the memory of the rtl engine has a latency only: use --engine cycle")
-
     def tell(what: str, share: float) -> None:
         report(f"building the simulator of {config.name}: {what}", round(100 * share), 100)
 
     engine = build_engine(simulation_text(config, report), progress=tell)
-    return partial(engine.run_segment, latency=memory.latency)
+    return partial(engine.run_segment, **asdict(memory))
 
 
 def make_gates(family: str, config: Config, progress: Progress | None = None) -> Runner:

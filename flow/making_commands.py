@@ -10,27 +10,58 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .console import Shown, print_error
-from .options import DEFAULT, NO, YES, Flag, Output
+from .options import DEFAULT, NO, YES, Flag, Input, Output
 
 __all__ = ["compile", "demo", "export", "generate"]
 
 
-def generate(*, output: Output, config: str = "base", shown: Shown = DEFAULT) -> int:
+def generate(
+    *,
+    output: Output,
+    config: str | None = None,
+    ip: Flag = False,
+    board: str | None = None,
+    program: Path | None = None,
+    input: Annotated[Path | None, Input] = None,
+    shown: Shown = DEFAULT,
+) -> int:
     """Write an accelerator's Verilog, its configuration and a C header.
 
+    With `--ip` also what Vivado, PYNQ and LiteX need; with `--board` a script that builds a board's
+    bitstream in Vivado as well.
+
     Example: `shiftloom generate --config base -o accelerator`
+
+    Example: `shiftloom generate --board pynq_z2 -o overlay`
 
     Parameters
     ----------
     output
         Folder to write to.
     config
-        The accelerator: base, small, tiny, odd, or a TOML file.
+        The accelerator: base, small, tiny, odd, or a TOML file. If not given, that of the program
+        or the board, else base.
+    ip
+        Write component.xml, the register map, drivers for PYNQ and LiteX.
+    board
+        The board: pynq_z2, arty_a7_35t.
+    program
+        A program to put beside it, compiled for this accelerator.
+    input
+        Samples for the program, of which codes and right results are written.
     """
     from .generate import generate as verb
 
     with shown.progress() as progress:
-        files = verb(config, output, progress=progress)
+        files = verb(
+            config,
+            output,
+            ip=ip,
+            board=board,
+            program=program,
+            inputs=input,
+            progress=progress,
+        )
     paths = [str(output / name) for name in files]
     shown.show({"files": paths}, *paths)
     return YES

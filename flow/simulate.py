@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from ..sim.cycle.memory import Memory
 from ..sim.result import Run
 from .engines import make_runner
 from .errors import FlowError
-from .execute import Execution, execute
+from .execute import Execution, Runner, execute
 from .files import write_file
 from .networks import program_graph
+from .predict import predict
 from .progress import Progress, silent
 from .samples import read_samples
 
-__all__ = ["Simulation", "collect", "encode_inputs", "simulate", "write_arrays"]
+__all__ = ["Simulation", "array_file", "collect", "encode_inputs", "simulate", "write_arrays"]
 
 Array = NDArray[Any]
 
@@ -85,14 +86,14 @@ def simulate(
         Samples in the model's own input layout, batch first; by input name where there are
         several; or an ``.npy`` or ``.npz`` file of them.
     engine : str
-        ``golden`` (values), ``cycle`` (values, and cycles from the cycle model) or ``rtl`` (values
-        and cycles from the generated Verilog).
+        ``golden`` (values, from the program's instructions), ``cycle`` (values from the program's
+        network, cycles from the cycle model) or ``rtl`` (both from the generated Verilog).
     output : str or pathlib.Path, optional
         ``.npz`` file to write the outputs to.
     samples : int, optional
         How many of the samples to run; else all.
     memory : Memory, optional
-        External memory, for ``cycle``; its latency, for ``rtl``.
+        External memory, for ``cycle`` and ``rtl``.
     trace : str or pathlib.Path, optional
         File for a timeline of the first sample, which Perfetto opens.
     progress : callable, optional
@@ -111,19 +112,33 @@ def simulate(
     loaded = program if isinstance(program, Program) else load_program(program)
     graph = program_graph(loaded)
     codes = encode_inputs(graph, inputs, samples)
-    runner = make_runner(engine, loaded.config, report, memory)
-    count = len(next(iter(codes.values())))
-    executions = []
-    for index in range(count):
-        report(f"running sample {index + 1} of {count} on {engine}", index, count)
-        sample = {name: values[index] for name, values in codes.items()}
-        executions.append(execute(loaded, graph, sample, runner))
+    if engine == "cycle":
+        report("finding values and cycles", 0, 0)
+        executions = predict(loaded, graph, codes, memory)
+    else:
+        runner = make_runner(engine, loaded.config, report, memory)
+        executions = list(_executed(loaded, graph, codes, runner, report))
     result = collect(graph, engine, executions)
     if output is not None:
         write_arrays(output, result.outputs)
     if trace is not None:
         write_file(trace, json.dumps(chrome_trace(loaded, result.runs), separators=(",", ":")))
     return result
+
+
+def _executed(
+    program: Program,
+    graph: QuantGraph,
+    codes: Mapping[str, Array],
+    runner: Runner,
+    report: Progress,
+) -> Iterator[Execution]:
+    """Yield what the program makes of each sample."""
+    count = len(next(iter(codes.values())))
+    for index in range(count):
+        report(f"running sample {index + 1} of {count}", index, count)
+        sample = {name: values[index] for name, values in codes.items()}
+        yield execute(program, graph, sample, runner)
 
 
 def encode_inputs(
@@ -170,10 +185,15 @@ def collect(graph: QuantGraph, engine: str, executions: list[Execution]) -> Simu
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays to an ``.npz`` file; equal arrays give equal bytes."""
+    """Write arrays to an ``.npz`` file."""
+    write_file(path, array_file(arrays))
+
+
+def array_file(arrays: Mapping[str, Array]) -> bytes:
+    """Return what an ``.npz`` file of arrays holds; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as member:
                 npy.write_array(member, array, allow_pickle=False)
-    write_file(path, buffer.getvalue())
+    return buffer.getvalue()

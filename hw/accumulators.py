@@ -6,6 +6,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from .choice_adder import ChoiceAdder
 from .interfaces import accumulator_read_signature
 from .mac_column import sum_width
 from .storage import storage
@@ -21,6 +22,7 @@ def operation_layout(config: Config) -> data.StructLayout:
             "half": 1,
             "pixel": range(config.accumulator_pixels),
             "overwrite": 1,  # rather than add to what is there
+            **({"double": 1} if config.bit_lanes else {}),  # what is there, before
             "last": 1,  # of its job
         }
     )
@@ -30,7 +32,8 @@ class Accumulators(wiring.Component):
     """Add totals to accumulators, column after column, as the array gives them.
 
     An operation travels along the columns beside the wave of totals, so that nothing has to be
-    aligned. Sums wrap at 32 bits. At least ``distance`` cycles must lie between an operation and
+    aligned. Sums wrap at 32 bits. What is there may be doubled before, for products of bit-planes.
+    At least ``distance`` cycles must lie between an operation and
     another that adds to the same accumulators. The half that operations use must not be read.
 
     Parameters
@@ -99,7 +102,7 @@ class Accumulators(wiring.Component):
 
     def _column(self, m, column, operations):
         """Make one column's accumulators; return what each half reads."""
-        reads, fetched, _, writes = operations[: self._WRITES + 1]
+        reads, fetched, adds, writes = operations[: self._WRITES + 1]
         before = Signal(signed(32), name=f"before_{column}", reset_less=True)
         after = Signal(signed(32), name=f"after_{column}", reset_less=True)
         words = []
@@ -117,5 +120,18 @@ class Accumulators(wiring.Component):
         m.d.sync += before.eq(Mux(fetched.half, words[1], words[0]))
         with m.If(fetched.overwrite):
             m.d.sync += before.eq(0)
-        m.d.sync += after.eq(before + self.totals[column])
+        m.d.sync += after.eq(self._sum(m, column, adds, before))
         return words
+
+    def _sum(self, m, column, adds, before):
+        """Return a total plus what was there, or twice that."""
+        if not self.config.bit_lanes:
+            return before + self.totals[column]
+        m.submodules[f"adder_{column}"] = adder = ChoiceAdder(len(before))
+        m.d.comb += [
+            adder.a.eq(self.totals[column]),
+            adder.b.eq(adds.double.replicate(len(before))),
+            adder.c.eq(before << 1),
+            adder.d.eq(before),
+        ]
+        return adder.total

@@ -1,12 +1,12 @@
 """BitArray: dot products of whole words of bits, one word and all columns each cycle."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from ..isa.config import Config
-from .bit_column import BitColumn, bit_total_width
+from .and_adder import AndAdder
+from .bit_column import BitColumn, bit_finish_layout, bit_ones_layout, bit_total_width
 from .bit_count import BitCount
 
 __all__ = ["BitArray", "bit_control_layout", "bit_load_layout"]
@@ -19,7 +19,6 @@ def bit_control_layout(config: Config) -> data.StructLayout:
             "valid": 1,  # for the bit array, and not padding
             "bipolar_inputs": 1,
             "bipolar_weights": 1,
-            "shift": 3,
             "negative": 1,
             "lanes": range(config.bit_lanes + 1),  # that count
         }
@@ -34,7 +33,7 @@ def bit_load_layout(config: Config) -> data.StructLayout:
 
 
 class BitArray(wiring.Component):
-    """Carry out bitwise tiles, exactly as :func:`~shiftloom.isa.bitwise.bit_dot` says.
+    """Carry out bitwise tiles, exactly as :func:`~shiftloom.isa.bitwise.bit_sums` says.
 
     Operands travel from column to column, and swaps with them; loads come in the order of columns.
     So it may be loaded, swapped and read at the same times as the
@@ -84,31 +83,52 @@ class BitArray(wiring.Component):
         config = self.config
         counts = BitCount.latency(config.bit_lanes)
         # What column c needs some cycles after its operand lies so many plus c further on.
-        controls = self._delayed(m, self.control, config.columns + counts + 3, "control")
+        controls = self._delayed(m, self._decoded(m), config.columns + counts + 3, "control")
         swaps = self._delayed(m, self.swap, config.columns + counts + 1, "swap")
-        shared = self._delayed(m, self._shared(m, controls[counts]), config.columns, "shared")
-        loaded, ones = self._ones(m, counts)
+        shared = self._delayed(
+            m, self._shared(m, *controls[counts - 1 : counts + 1]), config.columns, "shared"
+        )
+        loads = Cat(self.load.valid & (self.load.column == c) for c in range(config.columns))
+        loaded = self._delayed(m, loads, counts, "loaded")[-1]
+        ones = self._weight_ones(m)
         operands = self.operands
         for index in range(config.columns):
             m.submodules[f"column_{index}"] = column = BitColumn(config)
             m.d.comb += [
                 column.operands.eq(operands),
                 column.swap.eq(swaps[index]),
-                column.load.eq(self.load.valid & (self.load.column == index)),
+                column.load.eq(loads[index]),
                 column.weights.eq(self.load.weights),
-                column.load_ones.eq(loaded.valid & (loaded.column == index)),
+                column.load_ones.eq(loaded[index]),
                 column.ones.eq(ones),
                 column.swap_ones.eq(swaps[index + counts + 1]),
                 column.bipolar.eq(controls[index + counts + 1].bipolar_inputs),
                 column.shared.eq(shared[index]),
-                *self._finish(column, controls[index + counts + 3]),
+                column.doubled.eq(controls[index + counts + 2].doubled),
+                column.finish.eq(controls[index + counts + 3].finish),
                 self.totals[index].eq(column.total),
             ]
             operands = column.passed_operands
         return m
 
-    def _finish(self, column, control):
-        return [column.finish[n].eq(control[n]) for n in ("valid", "shift", "negative")]
+    def _decoded(self, m):
+        """Return the control as columns need it."""
+        control, kinds = (
+            self.control,
+            Cat(self.control.bipolar_inputs, self.control.bipolar_weights),
+        )
+        layout = {"finish": bit_finish_layout(), "doubled": 1, "lanes": control.lanes.shape()}
+        layout |= {"bipolar_inputs": 1, "bipolar_weights": 1}
+        decoded = Signal(data.StructLayout(layout))
+        m.d.comb += [
+            *(decoded[name].eq(control[name]) for name in ("bipolar_inputs", "bipolar_weights")),
+            decoded.finish.nothing.eq(~control.valid),
+            decoded.finish.negative.eq(control.negative),
+            decoded.finish.doubled.eq(kinds.all()),
+            decoded.doubled.eq(kinds.any()),
+            decoded.lanes.eq(control.lanes),
+        ]
+        return decoded
 
     def _delayed(self, m, value, cycles, name):
         """Return a value now and after each of the next cycles."""
@@ -118,26 +138,42 @@ class BitArray(wiring.Component):
             m.d.sync += values[-1].eq(values[-2])
         return values
 
-    def _shared(self, m, control):
-        """Return what all columns add: half the lanes, less the operand bits that are 1."""
+    def _shared(self, m, before, control):
+        """Return what all columns add: half the lanes, less the operand bits that are 1.
+
+        It is one less for what is subtracted: the column then inverts, instead of negating.
+        """
+        width = bit_total_width(self.config)
+        lanes, result = (Signal(signed(width), name=n, reset_less=True) for n in ("half", "shared"))
+        m.submodules.half = half = AndAdder(width)
+        m.d.comb += [
+            half.a.eq(before.lanes >> 1),
+            half.b.eq(before.finish.doubled.replicate(width)),
+            half.c.eq(before.finish.negative.replicate(width)),
+            half.d.eq(~0),
+        ]
         count = self._count(m, "operand_ones", self.operands)
-        ones = count.count + count.last
-        both = control.bipolar_inputs & control.bipolar_weights
-        lanes = Mux(both, control.lanes >> 1, 0)
-        result = Signal(signed(exact_log2(self.config.bit_lanes) + 2), reset_less=True)
-        # One less for what is subtracted: the column then inverts, instead of negating.
-        taken = Mux(control.bipolar_weights, ones, 0) + control.negative
-        m.d.sync += result.eq(lanes - taken)
+        bipolar = control.bipolar_weights
+        m.submodules.less = less = AndAdder(width + 1, inverted=True)
+        m.d.comb += [
+            less.a.eq(Cat(~count.last, lanes)),  # the lowest position is a carry in
+            less.b.eq(Cat(bipolar, ~Const(0, width))),
+            less.c.eq(Cat(count.last, count.count)),
+            less.d.eq(bipolar.replicate(width + 1)),
+        ]
+        m.d.sync += [lanes.eq(half.total), result.eq(less.total[1:])]
         return result
 
-    def _ones(self, m, counts):
-        """Return which column's weights have been counted, and the count, negative."""
-        loads = data.StructLayout({"valid": 1, "column": range(self.config.columns)})
-        load = Signal(loads)
-        m.d.comb += [load.valid.eq(self.load.valid), load.column.eq(self.load.column)]
+    def _weight_ones(self, m):
+        """Return how many bits of a column's weights are 1."""
         count = self._count(m, "weight_ones", self.load.weights)
-        negative = Cat(~count.count, 1).as_signed() + ~count.last  # -(count + last)
-        return self._delayed(m, load, counts, "loaded")[-1], negative
+        ones = Signal(bit_ones_layout(self.config))
+        m.d.comb += [
+            ones.count.eq(count.count),
+            ones.last.eq(count.last),
+            ones.no_last.eq(~count.last),
+        ]
+        return ones
 
     def _count(self, m, name, bits):
         m.submodules[name] = count = BitCount(self.config.bit_lanes)

@@ -8,29 +8,37 @@ from amaranth.utils import exact_log2
 from ..isa.config import Config
 from .and_adder import AndAdder
 from .bit_count import BitCount
+from .choice_adder import ChoiceAdder
 
-__all__ = ["BitColumn", "bit_total_width"]
+__all__ = ["BitColumn", "bit_finish_layout", "bit_ones_layout", "bit_total_width"]
 
-#: Largest left shift.
-_SHIFT = 7
+
+def bit_finish_layout() -> data.StructLayout:
+    """Return what becomes of a column's sum; what is subtracted comes one too small."""
+    return data.StructLayout({"nothing": 1, "negative": 1, "doubled": 1})
+
+
+def bit_ones_layout(config: Config) -> data.StructLayout:
+    """Return how many weights are 1: all but the last, and the last, which is a carry if it is 0.
+
+    To subtract them is to add ``~count + no_last``. Both forms of the last come, since a carry in
+    needs both.
+    """
+    return data.StructLayout({"count": exact_log2(config.bit_lanes), "last": 1, "no_last": 1})
 
 
 def bit_total_width(config: Config) -> int:
-    """Return the bits of what a bitwise tile adds to an accumulator."""
-    return _sum_width(config) + _SHIFT - 1
-
-
-def _sum_width(config):
-    """Return the bits of what is shifted: -lanes to 2 * lanes."""
-    return exact_log2(config.bit_lanes) + 3
+    """Return the bits of what a bitwise tile adds to an accumulator: from -lanes to +lanes."""
+    return exact_log2(config.bit_lanes) + 2
 
 
 class BitColumn(wiring.Component):
-    """Count operand bits whose weight is set, and make a signed, shifted sum of the count.
+    """Count operand bits whose weight is set, and make a dot product with a sign of the count.
 
     Holds the weights in use and the next ones, and likewise how many of them are 1. The parts of
     a sum come when the pipeline needs them: ``bipolar`` and ``shared`` one cycle after the count,
-    ``finish`` three cycles after it; ``swap_ones`` with the first count of a new tile.
+    ``doubled`` two and ``finish`` three cycles after it; ``swap_ones`` with the first count of a
+    new tile.
 
     Parameters
     ----------
@@ -46,21 +54,22 @@ class BitColumn(wiring.Component):
     weights, load, swap : In
         Next weights; take them; put the next ones in use for the operand of the following cycle.
     ones, load_ones, swap_ones : In
-        Likewise for the number of weights that are 1, as what it adds: negative.
+        Likewise for the number of weights that are 1, less the last of them.
     bipolar : In(1)
-        The operands are: add that number.
+        The operands are: subtract that number.
     shared : In(signed(...))
         What all columns add.
-    finish : In(data.StructLayout({"valid": 1, "shift": 3, "negative": 1}))
-        What becomes of the sum; what is subtracted comes one too small, and is inverted.
+    doubled : In(1)
+        What is counted counts twice in the sum.
+    finish : In(bit_finish_layout())
+        What becomes of the sum.
     total : Out(signed(bit_total_width(config)))
-        Result; 0 without ``valid``.
+        Result, or 0 if that is to be nothing.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         lanes = config.bit_lanes
-        finish = data.StructLayout({"valid": 1, "shift": 3, "negative": 1})
         super().__init__(
             {
                 "operands": In(lanes),
@@ -68,12 +77,13 @@ class BitColumn(wiring.Component):
                 "weights": In(lanes),
                 "load": In(1),
                 "swap": In(1),
-                "ones": In(_sum_width(config)),
+                "ones": In(bit_ones_layout(config)),
                 "load_ones": In(1),
                 "swap_ones": In(1),
                 "bipolar": In(1),
-                "shared": In(signed(_sum_width(config))),
-                "finish": In(finish),
+                "shared": In(signed(bit_total_width(config))),
+                "doubled": In(1),
+                "finish": In(bit_finish_layout()),
                 "total": Out(signed(bit_total_width(config))),
             }
         )
@@ -95,13 +105,12 @@ class BitColumn(wiring.Component):
             m.d.sync += weights.eq(following)
         m.d.comb += [counter.operands.eq(self.operands), counter.weights.eq(weights)]
 
-        sums = self._sum(m, counter)
-        inverted = Signal.like(sums)
-        m.d.comb += inverted.eq(sums ^ self.finish.negative.replicate(len(sums)))
-        shifted = Signal(signed(bit_total_width(self.config)), reset_less=True)
-        moved = (inverted << self.finish.shift) >> 1
-        m.d.sync += shifted.eq(Mux(self.finish.valid, moved, 0))
-        total = shifted
+        sums, finish = self._sum(m, counter), self.finish
+        signed_sums = sums ^ finish.negative.replicate(len(sums))
+        total = Signal.like(self.total, name="dot_product", reset_less=True)
+        m.d.sync += total.eq(Mux(finish.doubled, signed_sums << 1, signed_sums))
+        with m.If(finish.nothing):
+            m.d.sync += total.eq(0)
         for stage in range(self.config.rows + 1 - self.latency(self.config)):
             later = Signal.like(total, name=f"total_{stage}", reset_less=True)
             m.d.sync += later.eq(total)
@@ -110,32 +119,39 @@ class BitColumn(wiring.Component):
         return m
 
     def _sum(self, m, counter):
-        """Return twice the count and what goes with it."""
-        width = _sum_width(self.config)
-        ones, added = Const(-1, width), Signal(signed(width), reset_less=True)
-        m.submodules.own = own = AndAdder(width)
-        m.d.comb += [own.a.eq(self.shared), own.b.eq(ones)]
-        m.d.comb += [own.c.eq(self._ones(m)), own.d.eq(self.bipolar.replicate(width))]
-        m.d.sync += added.eq(own.total)
-        count, last = counter.count, counter.last
+        """Return the count, or twice the count, and what goes with it."""
+        width = bit_total_width(self.config)
+        ones = self._ones(m)
+        m.submodules.own = own = AndAdder(width + 1, inverted=True)
+        added = Signal(width, reset_less=True)
+        m.d.comb += [
+            own.a.eq(Cat(ones.no_last, self.shared)),  # the lowest position is a carry in
+            own.b.eq(Cat(self.bipolar, ~Const(0, width))),
+            own.c.eq(Cat(ones.last, ones.count)),
+            own.d.eq(self.bipolar.replicate(width + 1)),
+        ]
+        m.d.sync += added.eq(own.total[1:])
+        counted = Cat(counter.last, counter.count)
         for stage in range(2):
-            later, later_last = (
-                Signal.like(count, name=f"count_{stage}"),
-                Signal(name=f"last_{stage}"),
-            )
-            m.d.sync += [later.eq(count), later_last.eq(last)]
-            count, last = later, later_last
+            later = Signal.like(counted, name=f"counted_{stage}")
+            m.d.sync += later.eq(counted)
+            counted = later
 
-        # The last lane is the carry of a sum whose lowest bit is that of what is added.
-        m.submodules.adder = adder = AndAdder(width)
-        m.d.comb += [adder.b.eq(ones), adder.d.eq(ones)]
-        m.d.comb += [adder.a.eq(Cat(last, count)), adder.c.eq(Cat(last, added[1:]))]
+        # The last lane is the carry into the sum's lowest bit, and there once more if it is to
+        # count twice.
+        m.submodules.adder = adder = ChoiceAdder(width + 1)
+        m.d.comb += [
+            adder.a.eq(Cat(counted[0], added)),
+            adder.b.eq(self.doubled.replicate(width + 1)),
+            adder.c.eq(Cat(counted[0], counted)),
+            adder.d.eq(counted),
+        ]
         result = Signal(signed(width), reset_less=True)
-        m.d.sync += result.eq(Cat(added[0], adder.total[1:]))
+        m.d.sync += result.eq(adder.total[1:])
         return result
 
     def _ones(self, m):
-        """Return what the weights in use add if the operands are bipolar."""
+        """Return how many of the weights in use are 1."""
         following, present = (
             Signal.like(self.ones, name=n, reset_less=True) for n in ("next_ones", "present_ones")
         )

@@ -113,11 +113,14 @@ class BitCount(wiring.Component):
         step = width + 1
         return [total[k + 1 : k + 1 + step] for k in range(0, step * len(carries), step)]
 
-    def _kept(self, m, value, name):
-        register = Signal(len(value), name=name, reset_less=True)
+    def _kept(self, m, value, name, init=0):
+        register = Signal(len(value), name=name, init=init, reset_less=True)
         m.d.sync += register.eq(value)
         return register
 
     def _held(self, m, pair, name):
-        """Return a lane's product one cycle later."""
-        return self._kept(m, pair[0] & pair[1], name), Const(1, 1)
+        """Return a lane one cycle later; its product is free in the adder that takes it.
+
+        Weights that are constants, 1, are so from the beginning: then they need no register.
+        """
+        return self._kept(m, pair[0], name), self._kept(m, pair[1], f"{name}_weight", init=1)

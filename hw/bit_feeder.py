@@ -61,7 +61,6 @@ class BitFeeder(wiring.Component):
             control.valid.eq(loops.bitwise),
             control.bipolar_inputs.eq(loops.bipolar_inputs),
             control.bipolar_weights.eq(loops.bipolar_weights),
-            control.shift.eq(work.shift),
             control.negative.eq(work.negative),
             control.lanes.eq(Mux(self.last_block, loops.lanes, lanes)),
         ]

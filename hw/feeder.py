@@ -117,6 +117,8 @@ class Feeder(wiring.Component):
             self.swaps.eq(operation.valid & tile_begins),
             self.ends.eq(Cat(last[level] for level in _TILE_LEVELS).all()),
         ]
+        if self.config.bit_lanes:
+            m.d.comb += operation.double.eq(tile_is_first & job.work.double & job.loops.bitwise)
 
         swap, operations = self.swaps, [operation]
         for stage in range(self.latency):

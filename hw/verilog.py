@@ -12,6 +12,7 @@ from .guards import with_guards
 from .shell import Shell
 
 __all__ = [
+    "accelerator_rtlil",
     "accelerator_verilog",
     "flat_verilog",
     "module_name",
@@ -62,8 +63,7 @@ def accelerator_verilog(config: Config) -> str:
     as prefix, so that several accelerators fit into one design.
     """
     name = module_name(config)
-    design = _rtlil(Shell(config, package=True), name)
-    design = _sort_ports(plain_rtlil(design, name), name)
+    design = _sort_ports(accelerator_rtlil(config), name)
     header = _HEADER.format(
         version=metadata.version("shiftloom"),
         name=config.name,
@@ -72,6 +72,12 @@ def accelerator_verilog(config: Config) -> str:
     )
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     return comment + "\n" + _yosys(design, _FOR_PEOPLE)
+
+
+def accelerator_rtlil(config: Config) -> str:
+    """Return the same hardware as RTLIL with plain names, for synthesis."""
+    name = module_name(config)
+    return plain_rtlil(_rtlil(Shell(config, package=True), name), name)
 
 
 def simulation_verilog(config: Config, trace: bool = True) -> str:

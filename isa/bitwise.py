@@ -2,21 +2,23 @@
 
 A *bit-plane* holds one bit of every code. A bit means 0 and 1 (unipolar) or -1 and +1 (bipolar); a
 tensor is a sum of planes, each times a signed power of two. With ``p`` the population count over
-the lanes that count, ``n`` of them, a tile of operand bits ``a`` and weight bits ``w`` gives ``t``:
+the lanes that count, ``n`` of them, the dot product of operand bits ``a`` and weight bits ``w`` is:
 
-======== ======== =================================== ==================
-operands weights  ``t``                               dot product
-======== ======== =================================== ==================
-unipolar unipolar ``2 p(a & w)``                      ``t / 2``
-unipolar bipolar  ``2 p(a & w) - p(a)``               ``t``
-bipolar  unipolar ``2 p(a & w) - p(w)``               ``t``
-bipolar  bipolar  ``2 p(a & w) - p(a) - p(w) + n/2``  ``2 t``, for even n
-======== ======== =================================== ==================
+======== ======== ===========================================
+operands weights  dot product
+======== ======== ===========================================
+unipolar unipolar ``p(a & w)``
+unipolar bipolar  ``2 p(a & w) - p(a)``
+bipolar  unipolar ``2 p(a & w) - p(w)``
+bipolar  bipolar  ``2 (2 p(a & w) - p(a) - p(w) + n/2)``
+======== ======== ===========================================
 
 so that columns count nothing but ``a & w``: ``p(a)`` is the same for all of them, and ``p(w)`` is
-known when weights are loaded. Accumulators take ``t * 2**shift / 2``, so the shift makes up for
-what the dot product is. The last row is the XNOR population count of binary networks (LSBQ, arXiv
-2001.02786), the first serves integers bit by bit.
+known when weights are loaded. The last row needs an even ``n``; it is the XNOR population count of
+binary networks (LSBQ, arXiv 2001.02786). The first serves integers bit by bit.
+
+A product of planes counts times a power of two. Accumulators are doubled between such products
+(Horner's rule), those of the largest power first, so that nothing has to be shifted by more than 1.
 """
 
 import numpy as np
@@ -46,7 +48,7 @@ def part_bytes(part: int, columns: int) -> slice:
 def bit_sums(
     operands: Bits, weights: Bits, count: int, bipolar_inputs: bool, bipolar_weights: bool
 ) -> NDArray[np.int64]:
-    """Return ``t`` of a tile, as the bit array makes it.
+    """Return the dot products of a tile.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def bit_sums(
     weights : uint8 array
         Bits ``(columns, lanes)``; those from lane ``count`` on must be 0 if they are not to count.
     count : int
-        Lanes that count, ``n`` in the table above.
+        Lanes that count, ``n`` in the table above; even if both are bipolar.
     bipolar_inputs, bipolar_weights : bool
         Meaning of the bits.
 
@@ -68,9 +70,12 @@ def bit_sums(
     masked[:, count:] = 0
     # Products of bits are exact in float32, and their sums far below 2**24.
     both = masked.astype(np.float32) @ weights.astype(np.float32).T
-    total = 2 * both.astype(np.int64)
+    total = both.astype(np.int64)
+    if not bipolar_weights and not bipolar_inputs:
+        return total
+    total *= 2
     if bipolar_weights:
         total -= masked.sum(axis=1, dtype=np.int64)[:, None]
     if bipolar_inputs:
         total -= weights.sum(axis=1, dtype=np.int64)
-    return total + (count // 2 if bipolar_inputs and bipolar_weights else 0)
+    return 2 * (total + count // 2) if bipolar_inputs and bipolar_weights else total

@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Config", "ConfigError", "load_config", "named_configs"]
 
 #: Raised with every incompatible change of instructions, layouts or arithmetic.
-ISA_VERSION = 3
+ISA_VERSION = 4
 
 #: Bytes of one instruction.
 INSTRUCTION_BYTES = 32

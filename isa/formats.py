@@ -224,7 +224,7 @@ _MAC = (
     _s("y", 14, "Position y of the first operand; negative in the padding above."),
     _s("x", 18, "Position x of the first operand; negative in the padding to the left."),
     _u("weight_addr", WORD_ADDR_BITS, "Word address of the first weight tile; the rest follows."),
-    _u("shift", 3, "Left shift of what bitwise tiles add, before it is halved."),
+    _u("double", 1, "What accumulators hold is doubled before the first bitwise tile adds to it."),
     _u("negative", 1, "Bitwise tiles are subtracted."),
 )
 

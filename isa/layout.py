@@ -74,19 +74,19 @@ def pack_folded(codes: Codes, config: Config) -> Bytes:
     return rows.reshape(-1, config.word_bytes)
 
 
-def _tiles(steps: Codes, config: Config) -> Bytes:
+def _tiles(steps: Bytes, config: Config) -> Bytes:
     """Return weights ``(out_channels, tiles, rows)`` as ``(blocks, tiles * rows, bytes)``."""
     outputs, tiles, rows = steps.shape
     blocks = -(-outputs // config.columns)
     padded = np.zeros((blocks * config.columns, tiles * rows), np.uint8)
-    padded[:outputs] = steps.astype(np.uint8).reshape(outputs, -1)
+    padded[:outputs] = steps.reshape(outputs, -1)
     words = np.zeros((blocks, tiles * rows, config.word_bytes), np.uint8)
     lanes = padded.reshape(blocks, config.columns, tiles * rows)
     words[:, :, : config.columns] = lanes.transpose(0, 2, 1)
     return words
 
 
-def pack_weights(weight: Codes, config: Config) -> Bytes:
+def pack_weights(weight: NDArray[np.integer], config: Config) -> Bytes:
     """Return weights ``(O, I, kh, kw)`` for a blocked input.
 
     The result is ``(output blocks, words, word_bytes)``; words run over input block, row group,
@@ -95,9 +95,9 @@ def pack_weights(weight: Codes, config: Config) -> Bytes:
     outputs, inputs, height, width = weight.shape
     columns, rows, groups = config.columns, config.rows, config.row_groups
     blocks = -(-inputs // columns)
-    padded = np.zeros((outputs, blocks, columns, height, width), np.int64)
-    padded.reshape(outputs, -1, height, width)[:, :inputs] = weight
-    grouped = np.zeros((outputs, blocks, groups * rows, height, width), np.int64)
+    padded = np.zeros((outputs, blocks, columns, height, width), np.uint8)
+    padded.reshape(outputs, -1, height, width)[:, :inputs] = weight.astype(np.uint8)
+    grouped = np.zeros((outputs, blocks, groups * rows, height, width), np.uint8)
     grouped[:, :, :columns] = padded
     steps = grouped.reshape(outputs, blocks, groups, rows, height, width).transpose(
         0, 1, 2, 4, 5, 3
@@ -105,15 +105,16 @@ def pack_weights(weight: Codes, config: Config) -> Bytes:
     return _tiles(steps.reshape(outputs, -1, rows), config)
 
 
-def pack_weights_folded(weight: Codes, config: Config) -> Bytes:
+def pack_weights_folded(weight: NDArray[np.integer], config: Config) -> Bytes:
     """Return weights ``(O, I, kh, kw)`` for a folded input.
 
     Words run over chunk of ``rows`` bytes within a kernel row, kernel row and array row.
     """
     outputs, inputs, height, width = weight.shape
     chunks = -(-inputs * width // config.rows)
-    segments = np.zeros((outputs, height, chunks * config.rows), np.int64)
-    segments[:, :, : inputs * width] = weight.transpose(0, 2, 3, 1).reshape(outputs, height, -1)
+    segments = np.zeros((outputs, height, chunks * config.rows), np.uint8)
+    lying = weight.astype(np.uint8).transpose(0, 2, 3, 1)
+    segments[:, :, : inputs * width] = lying.reshape(outputs, height, -1)
     steps = segments.reshape(outputs, height, chunks, config.rows).transpose(0, 2, 1, 3)
     return _tiles(steps.reshape(outputs, -1, config.rows), config)
 

@@ -31,16 +31,22 @@ class Register:
 class Control(IntEnum):
     """Bits of CONTROL, as positions."""
 
+    #: Starts a run.
     START = 0
+    #: Resets the machine; reads 1 until what is in flight on the bus is completed.
     RESET = 1
+    #: Lets the end of a run raise the interrupt.
     INTERRUPT_ENABLE = 2
 
 
 class Status(IntEnum):
     """Bits of STATUS, as positions."""
 
+    #: A run goes on.
     BUSY = 0
+    #: The last run ended well.
     DONE = 1
+    #: An error stopped the last run.
     ERROR = 2
 
 

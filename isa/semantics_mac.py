@@ -31,7 +31,10 @@ def run_mac(machine: Machine, loops: Instruction, i: Instruction) -> None:
     if i["pixel"] + pixels > len(accumulators):
         raise ValueError(f"MAC pixels {i['pixel']}+{pixels} exceed the accumulators")
     target = accumulators[i["pixel"] : i["pixel"] + pixels]
-    target[:] = (total + (target if i["accumulate"] else 0)).astype(np.int32)
+    before = target.astype(np.int64) if i["accumulate"] else np.zeros_like(total)
+    if loops["bitwise"] and i["double"]:
+        before *= 2
+    target[:] = (total + before).astype(np.int32)
 
 
 def _products(machine: Machine, i: Instruction, operands: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -67,8 +70,6 @@ def _bit_sums(machine: Machine, loops: Instruction, i: Instruction) -> NDArray[n
     kinds = bool(loops["bipolar_inputs"]), bool(loops["bipolar_weights"])
     if all(kinds) and loops["lanes"] % 2:
         raise ValueError(f"MAC_LOOPS.lanes of bipolar codes must be even, not {loops['lanes']}")
-    if any(kinds) and not i["shift"]:
-        raise ValueError("MAC.shift of bipolar codes must be at least 1")
     operands, inside = _bit_operands(machine, loops, i)
     tiles = len(operands)
     words = _weight_words(machine, i, tiles * config.columns)
@@ -80,8 +81,7 @@ def _bit_sums(machine: Machine, loops: Instruction, i: Instruction) -> NDArray[n
     for tile in range(tiles):
         sums = bit_sums(operands[tile], weights[tile], int(counts[tile]), *kinds)
         total += np.where(inside[tile][:, None], sums, 0)
-    scaled = total << i["shift"] >> 1
-    return -scaled if i["negative"] else scaled
+    return -total if i["negative"] else total
 
 
 def _bit_operands(

@@ -113,11 +113,12 @@ def _sums(weight: Array) -> NDArray[np.int64]:
 
 def _parts(reach: NDArray[np.int64]) -> list[slice]:
     """Split input channels so that no sum over a part can leave the exact range of float32."""
-    parts, start = [], 0
-    totals = np.zeros(reach.shape[0], dtype=np.int64)
-    for channel in range(reach.shape[1]):
-        totals = totals + reach[:, channel]
-        if totals.max() > FLOAT32_EXACT:
-            parts.append(slice(start, channel))
-            start, totals = channel, reach[:, channel]
-    return [*parts, slice(start, reach.shape[1])]
+    totals, start = reach.cumsum(1), 0
+    parts: list[slice] = []
+    while True:
+        before = totals[:, start - 1 : start] if start else 0
+        beyond = ((totals[:, start:] - before) > FLOAT32_EXACT).any(0)
+        if not beyond.any():
+            return [*parts, slice(start, reach.shape[1])]
+        parts.append(slice(start, start + int(beyond.argmax())))
+        start = parts[-1].stop

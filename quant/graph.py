@@ -82,8 +82,8 @@ class TensorType:
 
     @property
     def format(self) -> tuple[tuple[int, int, int], bool, tuple[int, ...]]:
-        """Shape, signedness and, for codes of up to 4 bits, levels: what simulators need."""
-        return self.shape, self.signed, self.levels if self.bits <= 4 or self.bipolar else ()
+        """Shape, signedness and, for codes that planes may hold, levels: what simulators need."""
+        return self.shape, self.signed, self.levels if self.bits <= 8 or self.bipolar else ()
 
     @property
     def low(self) -> int:

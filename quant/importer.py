@@ -13,6 +13,7 @@ from . import import_elementwise as elementwise
 from . import import_layers as layers
 from . import import_pools as pools
 from . import import_quant as quant
+from . import import_ranks as ranks
 from . import import_shapes as shapes
 from .errors import ModelError, UnsupportedError
 from .float_graph import FloatGraph, Reshape
@@ -31,6 +32,7 @@ Model = onnx.ModelProto | str | Path
 #: How each operator is imported; all others go to the host.
 HANDLERS: Mapping[str, Callable[[Context, Call], str | None]] = {
     "Add": elementwise.add,
+    "ArgMax": ranks.arg_max,
     "AveragePool": pools.average_pool,
     "BatchNormalization": elementwise.batch_norm,
     "BipolarQuant": qonnx.bipolar,
@@ -65,6 +67,7 @@ HANDLERS: Mapping[str, Callable[[Context, Call], str | None]] = {
     "Squeeze": shapes.squeeze,
     "Sub": elementwise.add,
     "Sum": elementwise.sum_all,
+    "TopK": ranks.top_k,
     "Transpose": shapes.transpose,
     "Trunc": qonnx.trunc,
     "Unsqueeze": shapes.squeeze,

@@ -56,6 +56,12 @@ class Recipe:
         Steps of 24 images before the first threshold freezes; published: 1000.
     live_norms : float
         Share of the steps in which batch norms follow the data; then they are frozen.
+    bfloat16 : bool
+        Steps with live norms compute in bfloat16, which is faster; parameters have 32 bits.
+    flip : bool
+        Mirror every other image, left to right.
+    crop : int
+        Shift images by up to so many pixels.
     distillation : float
         Share of the loss that is the divergence from the float network's outputs.
     temperature : float
@@ -79,6 +85,9 @@ class Recipe:
     weight_decay: float = 0.0
     freeze_start: int = 1000
     live_norms: float = 0.0
+    bfloat16: bool = False
+    flip: bool = False
+    crop: int = 0
     distillation: float = 0.0
     temperature: float = 2.0
     stages: tuple[int, ...] = ()
@@ -92,6 +101,8 @@ class Recipe:
         for name in ("epochs", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.crop < 0:
+            raise ValueError(f"crop must not be negative, not {self.crop}")
         for name in ("distillation", "live_norms"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie within 0…1, not {getattr(self, name)}")
@@ -128,7 +139,7 @@ def recipe_for(method: str, *, epochs: int, batch: int = 64, seed: int = 0) -> R
         weight_lr={"tqt": 3e-5, "lsbq": 2e-3}.get(method, 1e-4),
         schedule="cosine",
         freeze_start=60,
-        live_norms=0.8 if one_bit else 0.0,
+        live_norms=0.9 if one_bit else 0.0,
         distillation=0.5,
         stages=(5,) if method == "qil" else (),
     )

@@ -159,7 +159,7 @@ class Bench {
             memory.take_write_address(now_, top_->m_axi_awaddr, top_->m_axi_awlen);
         if (top_->m_axi_wvalid && o.w_ready)
             memory.take_write_data(now_, &top_->m_axi_wdata, top_->m_axi_wstrb, top_->m_axi_wlast);
-        if (reads) memory.read_taken();
+        if (reads) memory.read_taken(now_);
         if (answers) memory.answer_taken();
     }
 
@@ -189,8 +189,13 @@ EXPORT Bench* shiftloom_open() { return new Bench; }
 EXPORT void shiftloom_close(Bench* bench) { delete bench; }
 EXPORT void shiftloom_reset(Bench* bench) { bench->reset(); }
 
-EXPORT void shiftloom_configure(Bench* bench, int64_t latency, double stalls, uint64_t seed) {
-    bench->memory.configure(latency, stalls, seed);
+EXPORT void shiftloom_configure(
+    Bench* bench, int64_t latency, int64_t interval, int64_t outstanding) {
+    bench->memory.configure(latency, interval, outstanding);
+}
+
+EXPORT void shiftloom_pause(Bench* bench, double stalls, uint64_t seed) {
+    bench->memory.pause(stalls, seed);
 }
 
 EXPORT void shiftloom_map(

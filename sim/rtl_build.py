@@ -24,6 +24,8 @@ __all__ = [
     "Progress",
     "build_library",
     "cache_folder",
+    "library_suffix",
+    "scratch_folder",
 ]
 
 #: Called with a sentence about what is being done, and the share of the work that is done.
@@ -118,9 +120,9 @@ def build_library(
     if bench.port not in verilog or _TOP not in verilog:
         raise BuildError(f"the Verilog has no module {_TOP} with {bench.meaning}")
     compiler, tell = find_compiler(), progress or (lambda what, share: None)
-    library = cache_folder() / f"{_key(verilog, bench, compiler)}{_suffix()}"
+    library = cache_folder() / f"{_key(verilog, bench, compiler)}{library_suffix()}"
     if not library.exists():
-        with _scratch(library.parent) as scratch:
+        with scratch_folder(library.parent) as scratch:
             built = _build(verilog, bench, compiler, scratch, tell)
             os.replace(built, library)  # whichever process comes last wins; all built the same
     tell("ready", 1.0)
@@ -132,7 +134,8 @@ def cache_folder() -> Path:
     return Path(user_cache_dir("shiftloom", appauthor=False)) / "rtl"
 
 
-def _suffix() -> str:
+def library_suffix() -> str:
+    """Return how shared libraries' names end here."""
     return ".dll" if sys.platform == "win32" else ".so"
 
 
@@ -159,7 +162,7 @@ def _key(verilog: str, bench: BenchSource, compiler: Compiler) -> str:
 
 
 @contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
+def scratch_folder(parent: Path) -> Iterator[Path]:
     """Make a folder beside the target, so that the finished file can be renamed into place."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +191,7 @@ def _build(
     jobs = _jobs(folder, root / "include", bench.effort)
     compile_all(compiler, jobs, folder, lambda n: tell("compiling", 0.1 + 0.8 * n / len(jobs)))
     tell("linking", 0.95)
-    library = folder / f"engine{_suffix()}"
+    library = folder / f"engine{library_suffix()}"
     objects = [str(job.target) for job in jobs]
     run([*compiler.command, "-shared", "-pthread", "-s", *objects, "-o", str(library)], folder)
     return library

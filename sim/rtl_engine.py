@@ -8,6 +8,7 @@ import numpy as np
 from ..isa.config import INSTRUCTION_BYTES
 from ..isa.program import Program, Segment
 from ..isa.registers import REGISTERS, Control, Error, Status
+from ..isa.timing import OUTSTANDING
 from .listing import describe_instruction, emitted_counts
 from .memory import Regions
 from .result import Run, SimulationError
@@ -79,6 +80,8 @@ class Engine:
         *,
         trace: bool = True,
         latency: int = 32,
+        interval: int = 1,
+        outstanding: int = OUTSTANDING,
         limit: int | None = None,
         patience: int = PATIENCE,
         stalls: float = 0.0,
@@ -98,6 +101,10 @@ class Engine:
             Keep what the vector unit writes.
         latency : int
             Cycles from a complete request to the first beat of its response, at least 1.
+        interval : int
+            Cycles from one beat to the next, read or written, at least 1.
+        outstanding : int
+            Read requests that memory takes before it has answered the first, at least 1.
         limit : int, optional
             Most cycles the run may take.
         patience : int
@@ -126,8 +133,11 @@ class Engine:
         """
         if latency < 1 or not 0 <= stalls < 1 or (limit is not None and limit < 1):
             raise ValueError(f"latency {latency}, stalls {stalls} or limit {limit} out of range")
+        if min(interval, outstanding) < 1:
+            raise ValueError(f"interval {interval} or outstanding {outstanding} out of range")
         self._check_config(program)
-        self._bench.configure(latency, stalls, seed)
+        self._bench.configure(latency, interval, outstanding)
+        self._bench.pause(stalls, seed)
         try:
             self._prepare(program, segment, regions, fault)
             control = 1 << Control.START | 1 << Control.INTERRUPT_ENABLE

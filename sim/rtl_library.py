@@ -22,7 +22,8 @@ _ADDRESS = ctypes.POINTER(_VOID)
 _FUNCTIONS: Functions = {
     "close": (None, ()),
     "reset": (None, ()),
-    "configure": (None, (_I64, _DOUBLE, _U64)),
+    "configure": (None, (_I64, _I64, _I64)),
+    "pause": (None, (_DOUBLE, _U64)),
     "map": (None, (_VOID, _U64, _U64, _INT)),
     "fault": (None, (_U64, _U64)),
     "unmap": (None, ()),
@@ -59,9 +60,13 @@ class Bench:
         """Reset the design by its pin, and forget what is in flight in the memory."""
         self._call("reset")
 
-    def configure(self, latency: int, stalls: float, seed: int) -> None:
-        """Set the memory's latency in cycles and the share of cycles in which channels pause."""
-        self._call("configure", latency, stalls, seed)
+    def configure(self, latency: int, interval: int, outstanding: int) -> None:
+        """Set the memory's latency, cycles from beat to beat, and requests taken ahead."""
+        self._call("configure", latency, interval, outstanding)
+
+    def pause(self, stalls: float, seed: int) -> None:
+        """Set the share of cycles in which the memory's channels pause."""
+        self._call("pause", stalls, seed)
 
     def map(self, data: NDArray[np.uint8], address: int, *, writable: bool) -> None:
         """Put a contiguous array into the address space; it is kept alive until :meth:`unmap`."""

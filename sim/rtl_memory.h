@@ -2,7 +2,8 @@
 //
 // Knows nothing of the design: the bench moves signals in and out each cycle. A response (the
 // first beat of a read, the acknowledgement of a write) is valid `latency` cycles after its
-// request is complete; from then on one beat per cycle. Reads take their bytes as late as
+// request is complete; from then on one beat per `interval` cycles, read or written, and at most
+// `outstanding` read requests are taken before the first of them has been answered. Reads take their bytes as late as
 // possible, when a beat is offered, and writes take effect as late as possible, when they are
 // acknowledged: programs that do not wait for each other's transfers show it.
 
@@ -119,8 +120,11 @@ class Memory {
 
     explicit Memory(int bus_bytes) : bytes_(bus_bytes) {}
 
-    void configure(int64_t latency, double stall_rate, uint64_t seed) {
-        latency_ = latency;
+    void configure(int64_t latency, int64_t interval, int64_t outstanding) {
+        latency_ = latency, interval_ = interval, outstanding_ = outstanding;
+    }
+
+    void pause(double stall_rate, uint64_t seed) {
         violation_ = kNone;
         for (size_t k = 0; k < stalls_.size(); ++k) {
             stalls_[k].configure(stall_rate, seed * stalls_.size() + k + 1);
@@ -132,6 +136,7 @@ class Memory {
         reads_.clear(), writes_.clear(), beats_.clear(), answers_.clear();
         out = MemoryOutputs{};
         bursts_of_data_ = 0;
+        next_read_ = next_write_ = 0;
         violation_ = kNone;
     }
 
@@ -139,10 +144,11 @@ class Memory {
 
     // Choose the outputs of this cycle. What was offered and not taken stays.
     void drive(int64_t now) {
-        out.ar_ready = !stalls_[0]();
+        out.ar_ready = !stalls_[0]() && static_cast<int64_t>(reads_.size()) < outstanding_;
         out.aw_ready = !stalls_[1]();
-        out.w_ready = !stalls_[2]();
-        if (!out.r_valid && due(reads_, now) && !stalls_[3]()) offer_read();
+        out.w_ready = !stalls_[2]() && now >= next_write_;
+        const bool reads = !out.r_valid && due(reads_, now) && now >= next_read_;
+        if (reads && !stalls_[3]()) offer_read();
         if (!out.b_valid && due(answers_, now) && !stalls_[4]()) offer_answer();
     }
 
@@ -161,11 +167,13 @@ class Memory {
         beats_.push_back({{}, strobe, last});
         std::memcpy(beats_.back().data.data(), data, bytes_);
         bursts_of_data_ += last;
+        next_write_ = now + interval_;
         match_writes(now);
     }
 
-    void read_taken() {
+    void read_taken(int64_t now) {
         out.r_valid = false;
+        next_read_ = now + interval_;
         Burst& burst = reads_.front();
         burst.address += bytes_;
         if (--burst.beats == 0) reads_.pop_front();
@@ -231,7 +239,8 @@ class Memory {
     }
 
     const int bytes_;
-    int64_t latency_ = 1;
+    int64_t latency_ = 1, interval_ = 1, outstanding_ = 1;
+    int64_t next_read_ = 0, next_write_ = 0;
     std::array<Stalls, 5> stalls_;
     std::deque<Burst> reads_, writes_, answers_;
     std::deque<WriteBeat> beats_;

@@ -54,7 +54,9 @@ def test_every_field_and_code_has_a_meaning():
     assert [name for name, text in texts.items() if not text] == ["NONE"]
 
 
-@pytest.mark.parametrize("name", ["architecture.md", "isa.md", "cycle-model.md", "verification.md"])
+@pytest.mark.parametrize(
+    "name", ["architecture.md", "isa.md", "cycle-model.md", "verification.md", "ip.md"]
+)
 def test_files_that_pages_name_exist(name):
     named = re.findall(r"`(\w+/[\w/]+\.py)`", (ROOT / "docs" / name).read_text(encoding="utf-8"))
     assert named

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..recipe import Recipe
+from .augment import augmented
 from .checkpoint import load_checkpoint, save_checkpoint
 from .freezing import ThresholdFreezer
 from .network import Network
@@ -126,12 +127,13 @@ class Training:
         network, batch = self.network, self.recipe.batch
         rng, losses = np.random.default_rng(self.recipe.seed), list[float]()
         order = [rng.permutation(len(labels)) for _ in range(self.epoch + 1)][-1]
+        rng = np.random.default_rng((self.recipe.seed, self.epoch))
         self._set_bits()
         network.train()
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
             data = [network.encode(name, inputs[name][chosen]) for name in network.graph.inputs]
-            data = [maps.contiguous(memory_format=torch.channels_last) for maps in data]  # faster
+            data = [augmented(maps, self.recipe, rng) for maps in data]
             targets = torch.from_numpy(np.asarray(labels[chosen], np.int64))
             losses.append(self.step(data, targets))
             if progress is not None:
@@ -153,7 +155,10 @@ class Training:
 
     def step(self, inputs: list[Tensor], targets: Tensor) -> float:
         """Take one step; return its loss."""
-        self._schedule()
+        live = self._schedule()
+        kind = torch.bfloat16 if live and self.recipe.bfloat16 else inputs[0].dtype
+        # Channels last is the faster layout of both types.
+        inputs = [x.to(kind, memory_format=torch.channels_last) for x in inputs]
         loss = self._loss(inputs, targets)
         self.network.zero_grad(set_to_none=True)
         loss.backward()
@@ -164,7 +169,8 @@ class Training:
             self.freezer.step()
         return float(loss.detach())
 
-    def _schedule(self) -> None:
+    def _schedule(self) -> bool:
+        """Set the rates of a step; return whether norms are live in it."""
         step = self.freezer.steps
         factors = self.recipe.factors(step, self.total)
         for optimizer, rates, factor in zip(
@@ -175,18 +181,23 @@ class Training:
         live = step < self.recipe.live_norms * self.total
         for layer in self.network.low_layers():
             layer.norm.live = live
+        return live
 
     def _loss(self, inputs: list[Tensor], targets: Tensor) -> Tensor:
-        logits = self.network(*inputs)
+        logits = _at_least_single(self.network(*inputs))
         loss = functional.cross_entropy(logits, targets)
         share = self.recipe.distillation
         if self.teacher is None:
             return loss
         heat = self.recipe.temperature
-        wanted = functional.log_softmax(self.teacher(*inputs) / heat, dim=1)
+        wanted = functional.log_softmax(_at_least_single(self.teacher(*inputs)) / heat, dim=1)
         found = functional.log_softmax(logits / heat, dim=1)
         apart = functional.kl_div(found, wanted, log_target=True, reduction="batchmean")
         return (1 - share) * loss + share * heat**2 * apart
+
+
+def _at_least_single(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
 def _optimizer(recipe: Recipe, weights: list[nn.Parameter]) -> torch.optim.Optimizer:

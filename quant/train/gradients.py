@@ -5,7 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["scale_gradient", "simulate_gradient", "straight_through"]
+__all__ = [
+    "pass_within",
+    "rounded_codes",
+    "scale_gradient",
+    "simulate_gradient",
+    "straight_through",
+]
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -45,6 +51,32 @@ class _Simulate(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (simulated,) = ctx.saved_tensors
         return simulated, None
+
+
+class _RoundedCodes(torch.autograd.Function):
+    """Return whole numbers of units within limits; gradients pass everywhere."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, unit: Tensor, low: int, high: int) -> Tensor:
+        ctx.save_for_backward(unit)
+        return (value / unit).round_().clamp_(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (unit,) = ctx.saved_tensors
+        return gradients[0] / unit, None, None, None
+
+
+def rounded_codes(value: Tensor, unit: Tensor, low: int, high: int) -> Tensor:
+    """Return ``clamp(round(value / unit))`` with the gradient of ``value / unit``."""
+    result: Tensor = _RoundedCodes.apply(value, unit, low, high)
+    return result
+
+
+def pass_within(gradient: Tensor, at: Tensor, low: float, high: float) -> Tensor:
+    """Return a gradient where ``low < at < high``, zero elsewhere."""
+    result: Tensor = torch.ops.aten.hardtanh_backward(gradient, at, low, high)  # one pass
+    return result
 
 
 def straight_through(smooth: Tensor, exact: Tensor) -> Tensor:

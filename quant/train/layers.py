@@ -104,8 +104,8 @@ def convolve(node: fg.Conv, x: Tensor, weight: Tensor, bias: Tensor | None) -> T
     even = (top, left) == (bottom, right)
     result: Tensor = functional.conv2d(
         x if even else pad(x, node.padding),
-        weight,
-        bias,
+        weight.to(x.dtype),
+        None if bias is None else bias.to(x.dtype),
         node.stride,
         (top, left) if even else 0,
         node.dilation,
@@ -122,7 +122,9 @@ def pad(x: Tensor, sides: tuple[int, int, int, int], value: float = 0.0) -> Tens
 
 def clamp(x: Tensor, low: float, high: float) -> Tensor:
     """Return clamped values; the limits may be infinite."""
-    return x if low == -high == float("-inf") else x.clamp(low, high)
+    if low == -high == float("-inf"):
+        return x
+    return functional.relu(x) if low == 0 and high == float("inf") else x.clamp(low, high)
 
 
 def average_pool(node: fg.AveragePool, x: Tensor) -> Tensor:

@@ -82,22 +82,22 @@ class LowConv(nn.Module):
 
     def forward(self, x: Coded) -> Tensor:
         """Return the clamped sum, not quantized yet."""
-        live = self.training and self.norm.live
         gain, shift = self.norm.folded()
-        if self.power_of_two or not live:
-            codes, unit, rest = self._coded(gain, x.unit)
-            sums = convolve(self.node, x.codes, codes, None)
-            if live:
-                worth = (unit / rest).expand(len(gain)).view(-1, 1, 1)
-                self.norm.follow(sums.detach() * worth.detach())
-            unit, shift = self._settled(gain, unit, shift)
-            total = _scaled(sums, unit, shift)
+        codes, unit, rest = self._coded(gain, x.unit)
+        sums = convolve(self.node, x.codes, codes, None)
+        if self.training and self.norm.live:
+            worth = (unit / rest).detach()
+            total = self.norm.of_batch(sums, worth, self._ratio(gain.detach(), worth))
         else:
-            coded = self.quantizer.coded(self.weight)
-            sums = convolve(self.node, x.codes, coded.codes, None)
-            sums = sums * (coded.unit * x.unit).expand(len(gain)).view(-1, 1, 1)
-            total = _scaled(sums, *self.norm.of_batch(sums))
+            total = _scaled(sums, *self._settled(gain, unit, shift))
         return clamp(total, self.node.low, self.node.high)
+
+    def _ratio(self, gain: Tensor, unit: Tensor) -> Tensor:
+        """Return by what the gain changes where a step has to be worth a power of two."""
+        exact = (gain * unit).abs().clamp(min=2.0 ** EXPONENTS[0])
+        if not self.power_of_two or self.quantizer.rescales:
+            return torch.ones_like(exact)
+        return power_of_two(_octave(exact)) / exact
 
     def _coded(self, gain: Tensor, x_unit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return weights as codes, what a product is worth, and the factor that codes absorbed."""

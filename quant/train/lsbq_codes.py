@@ -4,6 +4,7 @@ The scalars are those of :mod:`.lsbq`, averaged over batches in training too, an
 :mod:`shiftloom.quant.quantizers.grid`, which is what the network is trained with.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from torch import Tensor, nn
 
 from ..quantizers.grid import GridLsbq, grid_scalars
 from .coded import Coded
+from .gradients import pass_within
 from .lsbq import LsbqWeight, scalars, signs
 
 __all__ = ["LsbqActivationCodes", "LsbqWeightCodes"]
 
 #: Values of a batch that the scalars are calculated from, evenly spaced.
-SAMPLED = 1 << 16
+SAMPLED = 1 << 13
 
 
 class LsbqWeightCodes(nn.Module):
@@ -37,6 +39,33 @@ class LsbqWeightCodes(nn.Module):
     def coded(self, weight: Tensor) -> Coded:
         """Return signs and ``mean|w|`` of each channel."""
         return Coded(signs(weight), self.plain.scalars(weight)[:, 0])
+
+
+class _Codes(torch.autograd.Function):
+    """Codes of a grid; straight through within a window."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, grid: GridLsbq, spread: float, window: tuple[float, float]
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.window, ctx.slope = window, 1 / (grid.unit * spread)
+        codes = torch.full_like(x, grid.low)
+        for boundary, jump in Counter(grid.boundaries()).items():
+            reached = x.clone().ge_(float(boundary.value) * spread)
+            codes.add_(reached, alpha=jump)
+        return codes
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (x,) = ctx.saved_tensors
+        return pass_within(gradients[0], x, *ctx.window).mul_(ctx.slope), None, None, None
+
+
+def _sampled(x: Tensor) -> Tensor:
+    """Return evenly spaced values, without a copy of feature maps whose channels are last."""
+    flat = x.detach().movedim(1, -1).flatten() if x.ndim == 4 else x.detach().flatten()
+    return flat[:: x.numel() // SAMPLED | 1].float()
 
 
 class LsbqActivationCodes(nn.Module):
@@ -81,7 +110,7 @@ class LsbqActivationCodes(nn.Module):
 
     def _scalars(self, x: Tensor, rounds: int = 1) -> Tensor:
         """Return the least squares scalars of values, around a centre that is their sum."""
-        x = x.detach().ravel()[:: max(1, x.numel() // SAMPLED)]
+        x = _sampled(x)
         found = self.average.to(x.dtype)
         if self.signed:
             return scalars(x[None], f"ls-{self.bits}")[0]
@@ -97,20 +126,14 @@ class LsbqActivationCodes(nn.Module):
 
     def coded(self, x: Tensor) -> Coded:
         """Return codes and their unit."""
-        z = x / self.spread
+        spread = float(self.spread)
         if self.training:
-            self.average.lerp_(self._scalars(z), 1 - self.momentum)
+            self.average.lerp_(self._scalars(_sampled(x) / spread), 1 - self.momentum)
         grid = self.grid()
-        v = [n * 2.0**grid.exponent for n in grid.factors]
-        rest = z if self.signed else z - sum(v)
-        limit = max(self.clamp, sum(v))  # beyond the outermost level no code changes
-        rest, total = rest.clamp(-limit, limit), torch.zeros_like(rest)
-        for scalar in v:
-            scaled = scalar * signs(rest)
-            total, rest = total + scaled, rest - scaled
-        if not self.signed:
-            total = total + sum(v)
-        return Coded(total / grid.unit, grid.unit * self.spread)
+        total = sum(grid.factors) * 2.0**grid.exponent
+        centre, limit = 0.0 if self.signed else total, max(self.clamp, total)
+        window = ((centre - limit) * spread, (centre + limit) * spread)
+        return Coded(_Codes.apply(x, grid, spread, window), grid.unit * self.spread)
 
     def deployed(self) -> GridLsbq:
         """Return the NumPy twin, for values themselves."""

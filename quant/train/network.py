@@ -15,7 +15,7 @@ from ..layout import encode_layout
 from ..recipe import LglsqParts
 from .calibration import calibrate
 from .coded import Coded
-from .gradients import straight_through
+from .gradients import rounded_codes
 from .layers import ConvLayer, run_plain
 from .low_conv import LowConv
 from .methods import activation_quantizer, weight_quantizer
@@ -151,8 +151,10 @@ class Network(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the first output, ``(batch, values)``, for inputs as feature maps."""
-        tensors = self.tensors(dict(zip(self.graph.inputs, inputs, strict=True)))
-        return tensors[self._result(self.graph.outputs[0])].flatten(1)
+        given = dict(zip(self.graph.inputs, inputs, strict=True))
+        name = self._result(self.graph.outputs[0])
+        result = self.coded(given)[name].values() if self.quantizes else self.plain(given)[name]
+        return result.flatten(1)
 
     def _result(self, output: str) -> str:
         """Return the tensor that stands for an output: what its host operators read."""
@@ -245,10 +247,8 @@ class Network(nn.Module):
     def _wide(self, name: str, raw: Tensor) -> Coded:
         """Return 16-bit codes with the power of two of the addition's other operand."""
         unit = self.quantizer(self.plan.wide[name]).scale()[0]
-        scaled = raw / unit
         limit = 1 << (WIDE - 1)
-        rounded = torch.round(scaled.detach()).clamp(-limit, limit - 1)
-        return Coded(straight_through(scaled, rounded), unit)
+        return Coded(rounded_codes(raw, unit, -limit, limit - 1), unit)
 
     def calibrate(self, samples: Mapping[str, Array]) -> None:
         """Set all quantizers from data; see :func:`~.calibration.calibrate`."""

@@ -8,6 +8,9 @@ from ..float_graph import Floats
 
 __all__ = ["Norm", "split_norm"]
 
+#: Added to the variance of accumulators, which are whole numbers.
+LEAST_VARIANCE = 1e-5
+
 
 def split_norm(weight: Floats) -> tuple[Floats, Floats]:
     """Return weights whose channels are of one size, and the gain that each channel had.
@@ -53,7 +56,7 @@ class Norm(nn.Module):
     plain_mean: Tensor
     plain_variance: Tensor
 
-    def __init__(self, gain: Floats, bias: Floats, momentum: float = 0.1) -> None:
+    def __init__(self, gain: Floats, bias: Floats, momentum: float = 0.05) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.from_numpy(gain.copy()))
         self.beta = nn.Parameter(torch.from_numpy(bias.copy()))
@@ -84,8 +87,11 @@ class Norm(nn.Module):
     def follow(self, sums: Tensor) -> None:
         """Move the statistics towards those of a batch."""
         with torch.no_grad():
-            for kept, found in zip((self.mean, self.variance), _statistics(sums), strict=True):
-                kept.lerp_(found, self.momentum)
+            self._move(*_statistics(sums))
+
+    def _move(self, mean: Tensor, variance: Tensor) -> None:
+        self.mean.lerp_(mean, self.momentum)
+        self.variance.lerp_(_floored(variance), self.momentum)
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return ``gain``, ``shift`` of the moving statistics: ``x * gain + shift``."""
@@ -97,15 +103,32 @@ class Norm(nn.Module):
         gain = self.gamma / self.plain_variance.sqrt()
         return gain, self.beta - self.plain_mean * gain
 
-    def of_batch(self, sums: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``gain``, ``shift`` of a batch's own statistics, with their gradient."""
-        self.follow(sums.detach())
-        mean, variance = _statistics(sums)
-        gain = self.gamma / variance.sqrt()
-        return gain, self.beta - mean * gain
+    def of_batch(self, sums: Tensor, unit: Tensor, ratio: Tensor) -> Tensor:
+        """Return sums normalized by the batch's own statistics; the moving ones follow.
+
+        Parameters
+        ----------
+        sums : Tensor
+            Accumulators: whole numbers.
+        unit : Tensor
+            What a step of them is worth, positive; one, or one per channel.
+        ratio : Tensor
+            Per channel, multiplies ``gamma``; no gradient.
+        """
+        total, mean, inverse = torch.native_batch_norm(
+            sums, self.gamma * ratio, self.beta, None, None, True, 0.0, LEAST_VARIANCE
+        )
+        with torch.no_grad():
+            variance = (inverse**-2 - LEAST_VARIANCE).clamp(min=0) * unit**2
+            self._move(mean * unit, variance)
+        return total
 
 
 def _statistics(sums: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and variance per channel; a channel that is constant has some variance too."""
     variance, mean = torch.var_mean(sums, dim=(0, 2, 3), correction=0)
-    return mean, variance + 1e-5 * variance.mean().detach() + 1e-12
+    return mean, _floored(variance)
+
+
+def _floored(variance: Tensor) -> Tensor:
+    return variance + 1e-5 * variance.mean().detach() + 1e-12

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...isa.requantize import Rounding
 from ..quantizers.tqt import Tqt, initial_log2_t
 from .coded import Coded
+from .gradients import pass_within
 
 __all__ = ["TqtQuantizer", "power_of_two", "quantize"]
 
@@ -30,20 +31,29 @@ class _Quantize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, log2_t: Tensor, form: Tqt) -> Tensor:
         scale = power_of_two(torch.ceil(log2_t) - (form.bits - form.signed))
+        scale = scale.to(x.dtype)
         scaled = x / scale
         down = form.rounding is Rounding.FLOOR
-        rounded = torch.floor(scaled) if down else torch.round(scaled)
-        ctx.save_for_backward(scaled, rounded, scale)
         ctx.low, ctx.high = form.low, form.high
-        return rounded.clamp(ctx.low, ctx.high) * scale
+        if ctx.needs_input_grad[1]:
+            rounded = torch.floor(scaled) if down else torch.round(scaled)
+            ctx.save_for_backward(rounded, scaled, scale)
+        else:
+            rounded = scaled.floor_() if down else scaled.round_()
+            ctx.save_for_backward(rounded)
+        return rounded.clamp(ctx.low, ctx.high).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        scaled, rounded, scale = ctx.saved_tensors
+        rounded, *rest = ctx.saved_tensors
+        passed = pass_within(gradients[0], rounded, ctx.low - 0.5, ctx.high + 0.5)
+        if not rest:  # a frozen threshold
+            return passed, None, None
+        scaled, scale = rest
         inside = (rounded >= ctx.low) & (rounded <= ctx.high)
         slope = torch.where(inside, rounded - scaled, rounded.clamp(ctx.low, ctx.high))
         threshold = (gradients[0] * slope * scale * LN2).sum_to_size(scale.shape)
-        return gradients[0] * inside, threshold, None
+        return passed, threshold, None
 
 
 def quantize(x: Tensor, log2_t: Tensor, form: Tqt) -> Tensor:

@@ -1,6 +1,7 @@
 """The cycle engine: a segment's cycles, without its data."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from .agenda import NEVER
 from .listing import Listing, list_segment
 from .machine import Machine
 from .memory import Memory
+from .native import NativeRun, run_native
 from .serial import SerialMachine
 
 __all__ = ["CycleRun", "run_segment"]
@@ -50,7 +52,9 @@ class CycleRun(Run):
     memory: Memory = field(default_factory=Memory)
 
 
-def run_segment(program: Program, segment: Segment, *, memory: Memory | None = None) -> CycleRun:
+def run_segment(
+    program: Program, segment: Segment, *, memory: Memory | None = None, compiled: bool = True
+) -> CycleRun:
     """Find when everything in a segment happens.
 
     Parameters
@@ -59,6 +63,8 @@ def run_segment(program: Program, segment: Segment, *, memory: Memory | None = N
         What to run.
     memory : Memory, optional
         External memory.
+    compiled : bool
+        Use the compiled model where it can be built; both give the same.
 
     Returns
     -------
@@ -71,18 +77,20 @@ def run_segment(program: Program, segment: Segment, *, memory: Memory | None = N
         An opcode that does not exist, another configuration, no END, or work that waits for
         what never happens.
     """
-    listing = list_segment(program, segment)
     memory = memory or Memory()
     if program.config.serial:
-        return _run_serial(program, listing, memory)
+        return _run_serial(program, list_segment(program, segment), memory)
+    if compiled:
+        with run_native(program, segment, memory) as found:
+            if found is not None:
+                return _compiled_run(program, found, memory)
+    listing = list_segment(program, segment)
     machine = Machine(program.config, listing, segment.count, memory)
     cycles = machine.run()
     if cycles == NEVER:
         raise SimulationError(_stuck(machine, listing))
     return CycleRun(
-        engine="cycle",
-        addresses=np.zeros(0, np.int32),
-        data=np.zeros((0, program.config.word_bytes), np.uint8),
+        **_without_data(program),
         counts=_counts(listing),
         cycles=cycles,
         counters=_counters(machine, cycles),
@@ -103,9 +111,7 @@ def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
     machine = SerialMachine(program.config, listing, memory)
     cycles, counts = machine.run(), machine.counts
     return CycleRun(
-        engine="cycle",
-        addresses=np.zeros(0, np.int32),
-        data=np.zeros((0, program.config.word_bytes), np.uint8),
+        **_without_data(program),
         counts=_counts(listing),
         cycles=cycles,
         counters={
@@ -125,6 +131,39 @@ def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
         writes=_bursts(machine.writes),
         memory=memory,
     )
+
+
+def _compiled_run(program: Program, found: NativeRun, memory: Memory) -> CycleRun:
+    dones = found.stamps("dones")
+    names = ("MAC_CYCLES", "VECTOR_CYCLES", "FETCH_BEATS", "READ_BEATS", "WRITE_BEATS")
+    counters = dict(zip(names, found.array("counters").tolist(), strict=True))
+    counters["READ_BEATS"] += counters["FETCH_BEATS"]
+    works = {f"{engine.name}_WORK": len(dones[engine]) for engine in ENGINES}
+    return CycleRun(
+        **_without_data(program),
+        counts=found.array("counts").astype(np.int32),
+        cycles=found.cycles,
+        counters={"CYCLES": found.cycles, **counters, **works},
+        starts=found.stamps("starts"),
+        dones=dones,
+        waits=found.stamps("waits"),
+        waited=found.stamps("waited"),
+        stalls=found.stamps("stalls"),
+        begins=found.array("begins"),
+        reads=found.array("reads").reshape(-1, 2),
+        fetches=found.array("fetches").reshape(-1, 2),
+        writes=found.array("writes").reshape(-1, 2),
+        memory=memory,
+    )
+
+
+def _without_data(program: Program) -> dict[str, Any]:
+    """Return the fields of a run that knows no data."""
+    return {
+        "engine": "cycle",
+        "addresses": np.zeros(0, np.int32),
+        "data": np.zeros((0, program.config.word_bytes), np.uint8),
+    }
 
 
 def _stamps(lists: list[list[int]]) -> Stamps:

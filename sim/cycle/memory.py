@@ -64,14 +64,15 @@ class Requests:
         self._issued.append(time)
         self._take()
 
-    def due(self) -> int:
-        """Return when the answer to the first request that has none may begin."""
-        return self._taken[len(self._answered)] + self._memory.latency
+    def due(self, number: int) -> int | None:
+        """Return when the answer to a request may begin; None if that is not known yet."""
+        return self._taken[number] + self._memory.latency if number < len(self._taken) else None
 
-    def answer(self, time: int) -> None:
-        """Note in which cycle the last beat of the next answer comes."""
-        self._answered.append(time)
-        self._take()
+    def answer(self, number: int, time: int) -> None:
+        """Note in which cycle the last beat of an answer comes; again if that was known before."""
+        if number == len(self._answered):
+            self._answered.append(time)
+            self._take()
 
     def _take(self) -> None:
         """Let memory take what it can."""

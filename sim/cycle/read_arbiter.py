@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from ...isa.timing import OUTSTANDING, REGISTER
 from .agenda import NEVER, Agenda, Alarm
@@ -17,11 +18,15 @@ __all__ = ["ReadArbiter"]
 #: A burst whose words may wait is looked at so long before its end.
 _EARLY = 4
 
+#: Beats that a register stage holds.
+_HELD = 2
+
 
 @dataclass(slots=True)
 class _Burst:
     """A burst, how many beats it has, and how many of them have not been taken."""
 
+    number: int
     fetches: bool
     size: int
     beats: int
@@ -104,7 +109,7 @@ class ReadArbiter:
         self._issued = now
         self._owners.writes.append(now)
         self._requests.issue(now)
-        self._bursts.append(_Burst(fetches, beats, beats))
+        self._bursts.append(_Burst(len(self._owners.writes) - 1, fetches, beats, beats))
         self.fetched += beats * fetches
         self.loaded += beats * (not fetches)
 
@@ -118,15 +123,35 @@ class ReadArbiter:
         self._settle(now)
         while self._bursts:
             burst = self._bursts[0]
-            come = max(self._requests.due(), self._came + self._interval)
+            due = self._requests.due(burst.number)
+            assert due is not None  # those before have been answered
+            come = max(due, self._came + self._interval)
             if not self._take(burst, come, now):
+                self._foresee()
                 self._beat_alarm.at(max(now + 1, come + burst.beats - _EARLY))
                 break
-            self._requests.answer(self._came)
+            self._requests.answer(burst.number, self._came)
             self.bursts.append((self._came, burst.size, burst.fetches))
             self._owners.pops.append(self._taken)
             self._bursts.popleft()
         self._settle(now)
+
+    def _foresee(self) -> None:
+        """Note which answers end with a beat that has come, or will, and is not taken yet.
+
+        Two such beats fit in front of LOAD; memory may take its next request meanwhile.
+        """
+        come, before, beats = self._came, self._taken_before, 0
+        for burst in islice(self._bursts, _HELD):
+            if (due := self._requests.due(burst.number)) is None:
+                return
+            for left in range(burst.beats, 0, -1):
+                come = max(due, come + self._interval, before + 1)
+                before, beats = self._taken, beats + 1
+                if left == 1:
+                    self._requests.answer(burst.number, come)
+                if beats == _HELD:
+                    return
 
     def _settle(self, now: int) -> None:
         """Let LOAD write the word that it has, or come again when it may."""

@@ -19,7 +19,9 @@ from shiftloom.sim.golden import run_segment
 from shiftloom.sim.memory import make_regions
 
 BITS = load_config("bits")
-PLANES = pytest.mark.parametrize(("weight_bits", "bits"), [(1, 1), (1, 2), (2, 1), (3, 2), (4, 4)])
+PLANES = pytest.mark.parametrize(
+    ("weight_bits", "bits"), [(1, 1), (1, 2), (2, 1), (3, 2), (4, 4), (8, 8)]
+)
 
 
 def shape(weight_bits, bits, channels=128, **changes):
@@ -29,7 +31,7 @@ def shape(weight_bits, bits, channels=128, **changes):
 
 @PLANES
 def test_layers_are_computed_near_the_peak(weight_bits, bits):
-    work = shape(weight_bits, bits)
+    work = shape(weight_bits, bits, weight_bytes=1 << 15)
     cycles = layers.checked_cycles(layers.bit_layer(work))
     least = work.binary_macs // work.config.bit_operations_per_cycle
     assert least == weight_bits * bits * 2 * 16 * 9 * 36  # blocks, output blocks, kernel, pixels
@@ -60,7 +62,7 @@ def test_layers_on_rtl(engine_of, weight_bits, bits):
 @pytest.mark.parametrize(
     ("weight_bits", "bits", "changes", "message"),
     [
-        (8, 8, {}, "shifts up to 14; there are 7"),
+        (8, 8, {"activation_bytes": 8192}, "activation_words needed, not 1024"),
         (2, 2, {"weight_bytes": 4096}, "weight_words needed, not 512"),
         (1, 1, {"accumulator_pixels": 10}, "18 accumulator_pixels needed, not 10"),
     ],

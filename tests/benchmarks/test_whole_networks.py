@@ -32,6 +32,8 @@ def test_everything_is_counted(graph, engine_of):
     assert found.tensors == 3
     assert found.work > len(program.layers)
     assert 0 < found.array_utilization < 1
+    assert min(found.rtl_seconds, found.golden_seconds, found.other_seconds) > 0
+    assert found.seconds > found.rtl_seconds + found.golden_seconds
 
 
 def test_a_wrong_weight_is_named(graph, engine_of):

@@ -12,10 +12,9 @@ from shiftloom.flow.commands import COMMANDS
 NAMES = [command.__name__ for command in COMMANDS]
 
 
-def example(command):
-    """Return the words of the example in a command's help, without the program's name."""
-    (line,) = re.findall(r"Example: `shiftloom (.*)`", command.__doc__)
-    return line.split()
+def examples(command):
+    """Return the words of the examples in a command's help, without the program's name."""
+    return [line.split() for line in re.findall(r"Example: `shiftloom (.*)`", command.__doc__)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,8 +27,10 @@ def test_every_command_has_help_with_an_example(name, shiftloom):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
 def test_examples_are_commands(command):
-    parsed, *_ = application().parse_args(example(command), exit_on_error=False)
-    assert parsed is command
+    assert examples(command)
+    for words in examples(command):
+        parsed, *_ = application().parse_args(words, exit_on_error=False)
+        assert parsed is command
 
 
 def test_help_lists_all_commands(shiftloom):

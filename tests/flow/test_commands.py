@@ -107,7 +107,9 @@ def test_simulate_gives_the_golden_outputs(files, tmp_path, shiftloom):
 
 
 def test_simulate_with_cycles(files, tmp_path, shiftloom):
+    target = tmp_path / "outputs.npz"
     words = ("--input", files / "images.npy", "--samples", 3, "--engine", "cycle", "--json")
+    words = (*words, "-o", target)
     slow = ("--latency", 100, "--interval", 2, "--outstanding", 1, "--trace", tmp_path / "t.json")
     program = load_program(files / "model.program")
     for given, memory in (((), Memory()), (slow, Memory(latency=100, interval=2, outstanding=1))):
@@ -120,6 +122,9 @@ def test_simulate_with_cycles(files, tmp_path, shiftloom):
             expected.cycles,
         )
         assert found["counters"] == {name: 3 * n for name, n in expected.counters.items()}
+    images = np.load(files / "images.npy")[:3]
+    expected_outputs = predict(load_graph(files / "model.q.onnx"), {"x": images})["t2"]
+    assert np.array_equal(np.load(target)["t2"], expected_outputs)
     trace = json.loads((tmp_path / "t.json").read_text())
     assert trace["otherData"]["cycles"] == expected.cycles
 
@@ -144,6 +149,8 @@ def test_simulate_with_the_host(tmp_path, files, shiftloom):
     images = np.load(files / "images.npy")
     expected = predict(load_graph(tmp_path / "q.onnx"), {"x": images})["t2"]
     assert np.array_equal(np.load(target)["t2"], expected)
+    assert shiftloom("simulate", tmp_path / "program", *words, "--engine", "cycle")[0] == 0
+    assert np.array_equal(np.load(target)["t2"], expected)
 
 
 def test_generate(tmp_path, shiftloom):
@@ -162,6 +169,61 @@ def test_generate(tmp_path, shiftloom):
         assert f"put {port};" in verilog
     assert "`0x7c`" not in page
     assert "`CONTROL`" in page
+
+
+#: As much of the Verilog as is read to describe it.
+PORTS = """
+module shiftloom_tiny(m_axi_awaddr, m_axi_wdata, s_axi_awaddr, s_axi_wdata);
+  output [31:0] m_axi_awaddr;
+  output [63:0] m_axi_wdata;
+  input [6:0] s_axi_awaddr;
+  input [31:0] s_axi_wdata;
+endmodule
+"""
+
+
+def test_generate_for_a_board_with_a_program(files, tmp_path, shiftloom, monkeypatch):
+    monkeypatch.setattr("shiftloom.hw.verilog.accelerator_verilog", lambda _: PORTS)
+    words = ("--board", "pynq-z2", "--program", files / "model.program", "-o", tmp_path)
+    status, out, _ = shiftloom("generate", *words, "--input", files / "images.npy")
+    assert status == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    hardware = {"shiftloom_tiny.v", "tiny.toml", "shiftloom_isa.h", "README.md"}
+    drivers = {"shiftloom_registers.py", "shiftloom_pynq.py", "shiftloom_litex.py"}
+    scripts = {"component.xml", "package.tcl", "build_pynq_z2.tcl"}
+    assert names == hardware | drivers | scripts | {"model.program", "samples.npz"}
+    assert all(name in out for name in names)
+    page = (tmp_path / "README.md").read_text()
+    assert all(f"| `{name}` | " in page for name in names - {"README.md"})
+    with np.load(tmp_path / "samples.npz") as arrays:
+        (made,) = [arrays[name] for name in arrays.files if name.startswith("output.")]
+    graph, images = load_graph(files / "model.q.onnx"), np.load(files / "images.npy")
+    expected = predict(graph, {"x": images})["t2"]
+    assert np.array_equal(made * 2.0 ** graph.tensors["t2"].exponent, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--board", "zedboard"), "no board zedboard with a chip for Vivado: use pynq_z2"),
+        (("--program", "model.program"), "give both"),
+        (("--input", "images.npy"), "give both"),
+        (("--program", "model.program", "--input", "images.npy", "--config", "small"), "again"),
+    ],
+)
+def test_generate_refuses(words, message, files, tmp_path, shiftloom):
+    given = [files / word if (files / word).is_file() else word for word in words]
+    status, out, err = shiftloom("generate", *given, "-o", tmp_path / "new")
+    assert (status, out) == (2, "")
+    assert message in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_build_names_the_verb_for_boards_of_vivado(tmp_path, shiftloom):
+    status, _, err = shiftloom("build", "--board", "pynq-z2", "-o", tmp_path / "new")
+    assert status == 2
+    assert "shiftloom generate --board pynq_z2" in err
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

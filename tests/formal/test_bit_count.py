@@ -5,9 +5,10 @@ from amaranth import Assert, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from shiftloom.hw import and_adder
+from shiftloom.hw import and_adder, choice_adder
 from shiftloom.hw.and_adder import AndAdder
 from shiftloom.hw.bit_count import BitCount
+from shiftloom.hw.choice_adder import ChoiceAdder
 
 from .prove import RefutedError, bounded, needs_solver, settled
 
@@ -28,18 +29,39 @@ FORMS = pytest.mark.parametrize("form", [{}, ON_ECP5], ids=["generic", "ecp5"])
 class Added(wiring.Component):
     """Compares an adder with addition."""
 
+    def __init__(self, width, inverted=False):
+        self.width, self.inverted = width, inverted
+        super().__init__({name: In(width) for name in "abcd"})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.adder = adder = AndAdder(self.width, self.inverted)
+        expected = Signal(self.width)
+        c = ~self.c if self.inverted else self.c
+        m.d.comb += [getattr(adder, name).eq(getattr(self, name)) for name in "abcd"]
+        m.d.comb += [
+            expected.eq((self.a & self.b) + (c & self.d)),
+            Assert(adder.total == expected, "sum of products"),
+        ]
+        return m
+
+
+class Chosen(wiring.Component):
+    """Compares an adder of one of two numbers with addition."""
+
     def __init__(self, width):
         self.width = width
         super().__init__({name: In(width) for name in "abcd"})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.adder = adder = AndAdder(self.width)
+        m.submodules.adder = adder = ChoiceAdder(self.width)
         expected = Signal(self.width)
+        chosen = (self.b & self.c) | (~self.b & self.d)
         m.d.comb += [getattr(adder, name).eq(getattr(self, name)) for name in "abcd"]
         m.d.comb += [
-            expected.eq((self.a & self.b) + (self.c & self.d)),
-            Assert(adder.total == expected, "sum of products"),
+            expected.eq(self.a + chosen),
+            Assert(adder.total == expected, "sum with what is chosen"),
         ]
         return m
 
@@ -69,6 +91,13 @@ class Counted(wiring.Component):
 @pytest.mark.parametrize("width", [1, 33])
 def test_chains_add_products(width, form):
     bounded(Added(width), 1, **form)
+    bounded(Added(width, inverted=True), 1, **form)
+
+
+@FORMS
+@pytest.mark.parametrize("width", [1, 32])
+def test_chains_add_what_is_chosen(width, form):
+    bounded(Chosen(width), 1, **form)
 
 
 @FORMS
@@ -81,6 +110,12 @@ def test_a_wrong_table_is_found(monkeypatch):
     monkeypatch.setattr(and_adder, "_AND_AND", and_adder.Const(0x7880, 16))
     with pytest.raises(RefutedError, match="sum of products"):
         bounded(Added(3), 1, **ON_ECP5)
+
+
+def test_a_wrong_choice_is_found(monkeypatch):
+    monkeypatch.setattr(choice_adder, "_A_PLUS_CHOICE", and_adder.Const(0x5966, 16))
+    with pytest.raises(RefutedError, match="what is chosen"):
+        bounded(Chosen(3), 1, **ON_ECP5)
 
 
 def test_a_lane_that_is_counted_twice_is_found(monkeypatch):

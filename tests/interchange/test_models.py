@@ -53,6 +53,25 @@ def test_digits_by_definition(name):
 
 
 @pytest.mark.data
+def test_classes_are_the_result_of_a_network_that_ends_in_top_k():
+    folder = data_path("models", "finn_tfc")
+    graph = quantize_model(folder / "model.onnx")
+    (name,) = graph.inputs
+    (found,) = golden.predict(graph, {name: np.load(folder / "input.npy")}).values()
+    assert found.ravel().tolist() == np.load(folder / "expected_output.npy").tolist()
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_all_digits_of_the_network_that_ends_in_top_k():
+    graph = quantize_model(data_path("models", "finn_tfc", "model.onnx"))
+    (name,) = graph.inputs
+    images, labels = digits(10_000)
+    (found,) = golden.predict(graph, {name: images * np.float32(255)}).values()
+    assert (found.ravel() == labels).sum() == TFC["1W1A"]  # the same parameters
+
+
+@pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TFC)
 def test_all_digits_with_the_qonnx_package(name):

@@ -26,7 +26,6 @@ def test_dot_products_are_what_the_bits_mean(inputs, weights):
     for count in (40, 22, 2):
         w[:, count:] = 0
         expected = meaning(a, inputs)[:, :count] @ meaning(w, weights)[:, :count].T
-        expected = expected * 2 >> inputs + weights
         assert (bit_sums(a, w, count, inputs, weights) == expected).all()
 
 
@@ -82,10 +81,10 @@ def test_a_convolution_of_planes(bipolar):
     }
     execute(machine, Instruction(Opcode.MAC_LOOPS, loops))
     work = {"half": 1, "rows": 3, "y": -1, "x": -1, "addr": (7 - width - 1) * word}
-    work |= {"weight_addr": 3, "accumulate": 1, "shift": 3 + sum(bipolar), "negative": 1}
+    work |= {"weight_addr": 3, "accumulate": 1, "double": 1, "negative": 1}
     execute(machine, Instruction(Opcode.MAC, work))
     expected = convolve(x[0], w, bipolar).reshape(SMALL.columns, -1).T
-    assert (machine.accumulators[1, :9] == 1000 - 8 * expected).all()
+    assert (machine.accumulators[1, :9] == 2000 - expected).all()
 
 
 def test_results_are_packed_into_a_part_of_words():
@@ -133,8 +132,20 @@ def test_what_the_machine_refuses(config, changes, addr, message):
         execute(machine, Instruction(Opcode.MAC, {"rows": 1, "addr": addr}))
 
 
-def test_odd_sums_are_not_halved():
+@pytest.mark.parametrize("fields", [{"bitwise": 0, "accumulate": 1}, {"accumulate": 0}])
+def test_only_what_bitwise_tiles_add_to_is_doubled(fields):
     machine = Machine(SMALL, [])
-    execute(machine, Instruction(Opcode.MAC_LOOPS, LOOPS | {"bipolar_weights": 1}))
-    with pytest.raises(ValueError, match="shift of bipolar"):
-        execute(machine, Instruction(Opcode.MAC, {"rows": 1}))
+    machine.accumulators[0, 0] = 77
+    loops = {**LOOPS, "bitwise": fields.get("bitwise", 1)}
+    execute(machine, Instruction(Opcode.MAC_LOOPS, loops))
+    work = {"rows": 1, "double": 1, "accumulate": fields["accumulate"]}
+    execute(machine, Instruction(Opcode.MAC, work))
+    assert (machine.accumulators[0, 0] == 77 * fields["accumulate"]).all()
+
+
+def test_doubled_accumulators_wrap():
+    machine = Machine(SMALL, [])
+    machine.accumulators[0, 0] = (1 << 30) + 5
+    execute(machine, Instruction(Opcode.MAC_LOOPS, LOOPS))
+    execute(machine, Instruction(Opcode.MAC, {"rows": 1, "double": 1, "accumulate": 1}))
+    assert (machine.accumulators[0, 0] == 10 - (1 << 31)).all()

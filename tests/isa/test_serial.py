@@ -34,7 +34,7 @@ def test_other_serial_machines_do_not_exist(change, message):
 
 
 def test_identities_of_other_machines_are_what_they_were():
-    assert load_config("base").id == 0xE94C0813
+    assert load_config("base").id == 0x9506ABED
     assert replace(ICE, serial=0).id != ICE.id
 
 

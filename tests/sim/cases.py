@@ -14,6 +14,7 @@ __all__ = [
     "END",
     "NARROW",
     "TINY",
+    "WIDE",
     "as_program",
     "fill",
     "first_segment",
@@ -36,6 +37,20 @@ NARROW = Config(
     vector_taps=2,
     burst_beats=8,
     threshold_bits=2,
+)
+
+#: Beats of eight words and of two instructions, in short bursts.
+WIDE = Config(
+    name="wide",
+    rows=4,
+    columns=8,
+    bus_bytes=64,
+    activation_bytes=1 << 14,
+    weight_bytes=1 << 12,
+    parameter_bytes=1 << 12,
+    accumulator_pixels=64,
+    activation_banks=8,
+    burst_beats=4,
 )
 
 #: A bit array, with fewer rows than columns.

@@ -279,7 +279,9 @@ def test_a_program_for_another_accelerator_is_refused(engine_of):
     assert caught.value.error is Error.WRONG_CONFIG
 
 
-@pytest.mark.parametrize("options", [{"latency": 0}, {"stalls": 1.0}, {"limit": 0}])
+@pytest.mark.parametrize(
+    "options", [{"latency": 0}, {"interval": 0}, {"outstanding": 0}, {"stalls": 1.0}, {"limit": 0}]
+)
 def test_parameters_out_of_range_are_refused(engine_of, options):
     program = relay(TINY)
     with pytest.raises(ValueError, match="out of range"):

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from shiftloom.compiler import planes
 from shiftloom.isa.requantize import Requantize
 from shiftloom.isa.thresholds import Thresholds
 from shiftloom.quant.graph import Conv, EdgeLayout, QuantGraph, TensorType
 
-__all__ = ["WEIGHTS", "bit_layer", "random_bit_graph"]
+__all__ = ["WIDE_WEIGHTS", "bit_layer", "prefer_bits", "random_bit_graph", "wide_bit_graph"]
 
 #: Weights by their name.
 WEIGHTS = {
@@ -17,8 +18,26 @@ WEIGHTS = {
     "unsigned": lambda rng, shape: rng.integers(0, 4, shape),
     "4 bits": lambda rng, shape: rng.integers(-8, 8, shape),
 }
+#: Beside those, weights of up to all bits.
+WIDE_WEIGHTS = WEIGHTS | {
+    "5 bits": lambda rng, shape: rng.integers(-16, 16, shape),
+    "6 bits": lambda rng, shape: rng.integers(-32, 32, shape),
+    "7 bits, unsigned": lambda rng, shape: rng.integers(0, 128, shape),
+    "8 bits": lambda rng, shape: rng.integers(-128, 128, shape),
+}
 #: Values of bipolar codes.
 BIPOLAR = [(1,), (1,), (2, 1), (3, 1), (5, 2), (4, 1)]
+
+
+def prefer_bits(monkeypatch):
+    """Let the bit array take all that it can, whatever it costs."""
+    known = planes.engine_cycles
+
+    def costs(graph, node, config):
+        pair = known(graph, node, config)
+        return pair and (1 << 40, pair[1])
+
+    monkeypatch.setattr(planes, "engine_cycles", costs)
 
 
 def _bipolar(rng, outputs, spread):
@@ -46,6 +65,15 @@ def _shifted(rng, outputs, spread):
     limits = {"low": tensor.low, "high": tensor.high}
     limits |= {f"out_{name}": value for name, value in limits.items()}
     shift = max(0, spread.bit_length() - 2)
+    return form, {"requantize": Requantize(shift=(shift,), **limits)}
+
+
+def _wide(rng, outputs, spread):
+    form = {"bits": int(rng.integers(5, 9)), "signed": bool(rng.integers(2))}
+    tensor = TensorType(shape=(1, 1, 1), **form)
+    limits = {"low": tensor.low, "high": tensor.high}
+    limits |= {f"out_{name}": value for name, value in limits.items()}
+    shift = max(0, (2 * spread).bit_length() - form["bits"])
     return form, {"requantize": Requantize(shift=(shift,), **limits)}
 
 
@@ -78,6 +106,15 @@ def bit_layer(name, source, weight, rng, *, make, stride=1, padding=0):
 
 def random_bit_graph(seed, most=160):
     """Return a random chain of convolutions behind an 8-bit input."""
+    return _chain(seed, most, WEIGHTS, (_bipolar, _bipolar, _compared, _compared, _shifted))
+
+
+def wide_bit_graph(seed, most=90):
+    """Return a random chain of convolutions of up to eight bits, most of more than four."""
+    return _chain(seed, most, WIDE_WEIGHTS, (_bipolar, _compared, _shifted, _wide, _wide, _wide))
+
+
+def _chain(seed, most, weights, makers):
     rng = np.random.default_rng(seed)
     shape = int(rng.integers(1, 40)), int(rng.integers(3, 9)), int(rng.integers(3, 9))
     tensors = {"x": TensorType(shape=shape, bits=8, signed=bool(rng.integers(2)))}
@@ -86,13 +123,13 @@ def random_bit_graph(seed, most=160):
         channels, height, width = tensors[last].shape
         kernel = min(int(rng.integers(1, 4)), height, width)
         shape = int(rng.integers(1, most)), channels, kernel, kernel
-        kind = sorted(WEIGHTS)[rng.integers(len(WEIGHTS))]
+        kind = sorted(weights)[rng.integers(len(weights))]
         node, tensor = bit_layer(
             f"layer{index}",
             (last, tensors[last]),
-            WEIGHTS[kind](rng, shape).astype(np.int8),
+            weights[kind](rng, shape).astype(np.int8),
             rng,
-            make=(_bipolar, _bipolar, _compared, _compared, _shifted)[rng.integers(5)],
+            make=makers[rng.integers(len(makers))],
             stride=int(rng.choice([1, 1, 2])),
             padding=int(rng.integers(0, kernel)),
         )

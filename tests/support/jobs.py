@@ -156,8 +156,7 @@ class Jobs:
         if loops["bitwise"] or config.serial:
             work["addr"] -= work["addr"] % config.word_bytes
         if loops["bitwise"]:
-            bipolar = loops["bipolar_inputs"] or loops["bipolar_weights"]
-            work |= {"shift": rng.randint(bipolar, 7), "negative": rng.randrange(2)}
+            work |= {"double": rng.randrange(2), "negative": rng.randrange(2)}
         return loops, self._instruction(Opcode.MAC, work, fixed)
 
     def _whole_words(self, loops):

@@ -38,16 +38,18 @@ def check_program(graph, program, codes):
 
 
 def check_rtl(graph, program, codes, engine, **settings):
-    """Run a program on RTL too, and compare every word and every output."""
+    """Run a program on RTL too, and compare every word and every output; return the runs."""
     expected, runs = check_program(graph, program, codes)
-    regions = prepare(program, codes)
+    regions, all_found = prepare(program, codes), []
     for segment, run in zip(program.segments, runs, strict=True):
         found = engine.run_segment(program, segment, regions, **settings)
         assert first_difference(program, segment, run, found) is None
+        all_found.append(found)
     for name in _stored(program):
         place = program.place(name)
         want = read_tensor(expected, place, program.config)
         np.testing.assert_array_equal(read_tensor(regions, place, program.config), want)
+    return all_found
 
 
 def _stored(program):

@@ -5,7 +5,9 @@ import pytest
 from shiftloom.compiler.compile import compile_graph
 from shiftloom.compiler.errors import CompileError
 from shiftloom.isa.config import load_config
+from shiftloom.sim.cycle.engine import run_segment as run_cycles
 from tests.compiler.test_random_networks import CRAMPED, sample
+from tests.support.bit_graphs import prefer_bits, wide_bit_graph
 from tests.support.bit_graphs import random_bit_graph as bits
 from tests.support.graphs import random_chain, random_graph
 from tests.support.levels import check_rtl
@@ -46,6 +48,27 @@ def test_random_chains_with_little_memory(engine_of):
 
 def test_random_networks_of_few_bits(engine_of):
     run(load_config("bits"), engine_of(load_config("bits")), range(30), lambda s, _: bits(s))
+
+
+def check_wide(engine_of, monkeypatch, seeds):
+    """Check values and cycles of networks of up to eight bits, all on the bit array."""
+    prefer_bits(monkeypatch)
+    config = load_config("bits")
+    for seed in seeds:
+        graph = wide_bit_graph(seed)
+        program = compile_graph(graph, config)
+        runs = check_rtl(graph, program, sample(graph, seed), engine_of(config))
+        for segment, run in zip(program.segments, runs, strict=True):
+            assert run.cycles == run_cycles(program, segment).cycles
+
+
+def test_random_networks_of_up_to_eight_bits(engine_of, monkeypatch):
+    check_wide(engine_of, monkeypatch, range(100, 104))
+
+
+@pytest.mark.slow
+def test_many_random_networks_of_up_to_eight_bits(engine_of, monkeypatch):
+    check_wide(engine_of, monkeypatch, range(200, 300))
 
 
 @pytest.mark.slow

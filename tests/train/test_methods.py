@@ -187,6 +187,24 @@ def test_norms_follow_the_data_and_freeze():
     assert all(moved)
 
 
+def test_bfloat16_is_for_steps_with_live_norms():
+    found, seen = built(block_net(), noise(20, 3, 8, 8), "lsbq", 1, 2), []
+    found.low_layers()[0].register_forward_hook(lambda *call: seen.append(call[2].dtype))
+    trained_a_little(found, (3, 8, 8), live_norms=0.5, bfloat16=True)
+    assert seen == [torch.bfloat16] * 2 + [torch.float32] * 2
+    assert all(parameter.dtype == torch.float32 for parameter in found.parameters())
+    assert_equal_everywhere(found, noise(4, 3, 8, 8, seed=1))
+
+
+def test_a_gain_of_zero_trains_on():
+    found = built(block_net(), noise(20, 3, 8, 8), "lsbq", 1, 2)
+    with torch.no_grad():
+        for layer in found.low_layers():
+            layer.norm.gamma[0] = 0
+    trained_a_little(found, (3, 8, 8), live_norms=1.0)
+    assert all(bool(parameter.isfinite().all()) for parameter in found.parameters())
+
+
 def test_a_norm_that_is_split_off_changes_nothing():
     model, samples = block_net(), noise(20, 3, 8, 8)
     found = built(model, samples, "qil", 4, 4)

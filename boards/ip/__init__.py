@@ -1,0 +1,1 @@
+"""The accelerator as a component of other people's systems: what their tools want to know."""

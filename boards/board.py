@@ -58,7 +58,7 @@ class Board:
 
 
 #: Names of boards; each is a module of this package with a function ``board``.
-BOARDS = ("ulx3s", "tangnano20k")
+BOARDS = ("icebreaker", "ulx3s", "tangnano20k")
 
 
 def load_board(name: str) -> Board:

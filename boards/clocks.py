@@ -2,17 +2,32 @@
 
 from dataclasses import dataclass
 
-from amaranth import ClockDomain, ClockSignal, Instance, Module, Signal
+from amaranth import ClockDomain, ClockSignal, Const, Instance, Module, Signal
+from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
 from .board import BoardError
 
-__all__ = ["Ecp5Loop", "ecp5_loop", "make_ecp5_clock"]
+__all__ = [
+    "Ecp5Loop",
+    "Ice40Loop",
+    "ecp5_loop",
+    "ice40_loop",
+    "make_domain",
+    "make_ecp5_clock",
+    "make_ice40_clock",
+]
 
 #: Frequencies that the ECP5's oscillator and phase detector allow, as Project Trellis' ecppll has
 #: them.
 _VCO_HZ = 400_000_000, 800_000_000
 _DETECTOR_HZ = 3_125_000, 400_000_000
+
+#: The same of the iCE40, and the detector's frequencies from which on each filter is meant, as
+#: Project IceStorm's icepll has them.
+_ICE40_VCO_HZ = 533_000_000, 1_066_000_000
+_ICE40_DETECTOR_HZ = 10_000_000, 133_000_000
+_ICE40_FILTER_HZ = 0, 17_000_000, 26_000_000, 44_000_000, 66_000_000, 101_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +66,19 @@ def _within(value: float, limits: tuple[int, int]) -> bool:
     return limits[0] <= value <= limits[1]
 
 
-def make_ecp5_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> None:
-    """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
+def make_domain(m: Module) -> tuple[Signal, Signal]:
+    """Add the domain ``sync``; return its clock and what lets it run."""
     m.domains.sync = ClockDomain("sync")
     locked, clock = Signal(), Signal()
     m.d.comb += ClockSignal("sync").eq(clock)
     m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+    return clock, locked
+
+
+def make_ecp5_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) -> None:
+    """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
+    m.submodules.oscillator = oscillator = io.Buffer("i", pad)
+    clock, locked = make_domain(m)
     loop = ecp5_loop(input_hz, output_hz)
     m.submodules.loop = Instance(
         "EHXPLLL",
@@ -78,7 +100,7 @@ def make_ecp5_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> No
         a_LPF_RESISTOR="8",
         i_RST=0,
         i_STDBY=0,
-        i_CLKI=pin,
+        i_CLKI=oscillator.i,
         i_CLKFB=clock,
         i_PHASESEL0=0,
         i_PHASESEL1=0,
@@ -88,5 +110,61 @@ def make_ecp5_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> No
         i_PLLWAKESYNC=0,
         i_ENCLKOP=0,
         o_CLKOP=clock,
+        o_LOCK=locked,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ice40Loop:
+    """Dividers of an SB_PLL40_PAD with simple feedback, each as its field has it."""
+
+    reference: int
+    feedback: int
+    output: int
+    filter: int
+
+
+def ice40_loop(input_hz: int, output_hz: int) -> Ice40Loop:
+    """Return dividers that give exactly a frequency.
+
+    Raises
+    ------
+    BoardError
+        There are none.
+    """
+    for reference in range(16):
+        detector = input_hz / (reference + 1)
+        if not _within(detector, _ICE40_DETECTOR_HZ):
+            continue
+        for output in range(1, 7):
+            vco = output_hz << output
+            feedback, rest = divmod(vco * (reference + 1), input_hz)
+            if rest or not 1 <= feedback <= 128 or not _within(vco, _ICE40_VCO_HZ):
+                continue
+            chosen = sum(detector >= least for least in _ICE40_FILTER_HZ)
+            return Ice40Loop(
+                reference=reference, feedback=feedback - 1, output=output, filter=chosen
+            )
+    raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
+
+
+def make_ice40_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) -> None:
+    """Add the domain ``sync`` to a module; it is reset until the loop has locked.
+
+    The loop sits at the pad and takes it as a whole: there is no buffer between.
+    """
+    clock, locked = make_domain(m)
+    loop = ice40_loop(input_hz, output_hz)
+    m.submodules.loop = Instance(
+        "SB_PLL40_PAD",
+        p_FEEDBACK_PATH="SIMPLE",
+        p_DIVR=Const(loop.reference, 4),
+        p_DIVF=Const(loop.feedback, 7),
+        p_DIVQ=Const(loop.output, 3),
+        p_FILTER_RANGE=Const(loop.filter, 3),
+        i_PACKAGEPIN=pad.io,
+        i_RESETB=1,
+        i_BYPASS=0,
+        o_PLLOUTGLOBAL=clock,
         o_LOCK=locked,
     )

@@ -36,7 +36,7 @@ class Family:
     bitstream : str
         The file that it makes; loaders know formats by its ending.
     make_clock : callable
-        Adds the domain ``sync``: module, pin, frequency of the pin, frequency of the domain.
+        Adds the domain ``sync``: module, port of the oscillator, its frequency, the domain's.
     kinds : mapping of str to str
         What a cell counts as: ``LUT``, ``FF``, ``DSP`` or ``memory``.
     weights : mapping of str to int

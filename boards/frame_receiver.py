@@ -85,35 +85,37 @@ class FrameReceiver(wiring.Component):
             self.valid.eq(self.good & ~self.overrun),
             self.request.data_bytes.eq(count - _SHORTEST),
         ]
+        # The place among the data, and whether there are any yet, have registers of their own:
+        # what is stored hangs on them.
+        self._place, self._inside = Signal(range(_LONGEST + 2), reset_less=True), Signal()
         with m.If(ends):
             m.d.sync += [count.eq(0), escaped.eq(0), spoiled.eq(0)]
+            m.d.sync += [self._place.eq(0), self._inside.eq(0)]
         with m.Elif(escapes):
             m.d.sync += escaped.eq(1)
         with m.Elif(takes):
             m.d.sync += escaped.eq(0)
             with m.If(count <= _LONGEST):
-                m.d.sync += count.eq(count + 1)
+                m.d.sync += [count.eq(count + 1), self._place.eq(self._place + self._inside)]
+                m.d.sync += self._inside.eq(count >= HEADER_BYTES - 1)
         header = Signal(8 * HEADER_BYTES, reset_less=True)
         m.d.comb += self.request.as_value()[: len(header)].eq(header)
         with m.If(takes & (count < HEADER_BYTES)):
             m.d.sync += header.eq(Cat(header[8:], byte))
-        with m.If(takes & (count >= HEADER_BYTES) & self._overwrites(count)):
+        # Whether the byte would take the place of one that is still needed.
+        overwrites = self.busy & (self.needed <= self._place[2:])
+        with m.If(takes & self._inside & overwrites):
             m.d.sync += spoiled.eq(1)
-        self._store(m, takes & ~spoiled, count, byte)
+        self._store(m, takes & ~spoiled & ~overwrites, byte)
         return m
 
-    def _overwrites(self, count):
-        """Return whether a byte would take the place of one that is still needed."""
-        return self.busy & (self.needed <= (count - HEADER_BYTES)[2:])
-
-    def _store(self, m, takes, count, byte):
+    def _store(self, m, takes, byte):
         """Keep data bytes until the CRC has come; the CRC of a full frame falls off the end."""
         m.submodules.words = words = memory.Memory(self.contents)
         write, read = words.write_port(granularity=8), words.read_port()
-        place = Signal(range(_LONGEST + 2))
-        inside = (count >= HEADER_BYTES) & (place < 4 * MOST_WORDS) & ~self._overwrites(count)
+        place = self._place
+        inside = self._inside & (place < 4 * MOST_WORDS)
         m.d.comb += [
-            place.eq(count - HEADER_BYTES),
             write.addr.eq(place[2:]),
             write.data.eq(byte.replicate(4)),
             write.en.eq((takes & inside) << place[:2]),

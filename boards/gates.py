@@ -1,6 +1,7 @@
 """Gates: an accelerator after synthesis, as Verilog that simulators run."""
 
 import re
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,13 @@ _TOP = "shiftloom_top"
 
 #: Families of whose cells there are models.
 MODELLED = tuple(name for name, family in FAMILIES.items() if family.models)
+
+
+@dataclass(frozen=True)
+class _Platform:
+    """What blocks are told of the chip."""
+
+    family: str
 
 
 def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
@@ -43,7 +51,7 @@ def netlist_verilog(config: Config, family: str, tell: Progress) -> str:
     """
     if family not in MODELLED:
         raise BoardError(f"no models of the cells of {family}: use {' or '.join(MODELLED)}")
-    chosen, design = FAMILIES[family], trace_rtlil(config)
+    chosen, design = FAMILIES[family], trace_rtlil(config, _Platform(family))
     maps = chosen.map_texts
     key = content_key(design, chosen.synthesis, *maps.values(), YOSYS.version, "netlist")
     with TemporaryDirectory(prefix="shiftloom-") as scratch:

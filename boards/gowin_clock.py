@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from amaranth import ClockDomain, ClockSignal, Const, Instance, Module, Signal
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth import Const, Instance, Module
+from amaranth.lib import io
 
 from .board import BoardError
+from .clocks import make_domain
 
 __all__ = ["GowinLoop", "gowin_loop", "make_gowin_clock"]
 
@@ -54,12 +55,10 @@ def _within(value: float, limits: tuple[int, int]) -> bool:
     return limits[0] <= value <= limits[1]
 
 
-def make_gowin_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> None:
+def make_gowin_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) -> None:
     """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
-    m.domains.sync = ClockDomain("sync")
-    locked, clock = Signal(), Signal()
-    m.d.comb += ClockSignal("sync").eq(clock)
-    m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+    m.submodules.oscillator = oscillator = io.Buffer("i", pad)
+    clock, locked = make_domain(m)
     loop = gowin_loop(input_hz, output_hz)
     m.submodules.loop = Instance(
         "rPLL",
@@ -68,7 +67,7 @@ def make_gowin_clock(m: Module, pin: Signal, input_hz: int, output_hz: int) -> N
         p_IDIV_SEL=loop.input_divider - 1,
         p_FBDIV_SEL=loop.feedback_divider - 1,
         p_ODIV_SEL=loop.output_divider,
-        i_CLKIN=pin,
+        i_CLKIN=oscillator.i,
         i_CLKFB=0,
         i_RESET=0,
         i_RESET_P=0,

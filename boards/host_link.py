@@ -4,8 +4,9 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..hw.skid import Skid
 from .frame_receiver import FrameReceiver, request_layout
-from .frame_sender import FrameSender
+from .frame_sender import FrameSender, body_layout
 from .frames import LINK_VERSION, MOST_WORDS, Area, Command, LinkWord, ReplyStatus
 from .word_bus import WORD_BITS, word_bus_signature
 
@@ -26,6 +27,8 @@ class HostLink(wiring.Component):
         Sizes of the areas.
     clock_hz : int
         What the host is told about the clock.
+    counter_bits : int
+        Bits of the counts of frames, which wrap.
 
     Members
     -------
@@ -37,8 +40,19 @@ class HostLink(wiring.Component):
         What is reached.
     """
 
-    def __init__(self, memory_bytes: int, register_bytes: int, clock_hz: int) -> None:
+    #: Bits of a number of words that is not too large.
+    _amount_bits = MOST_WORDS.bit_length()
+
+    def __init__(
+        self,
+        memory_bytes: int,
+        register_bytes: int,
+        clock_hz: int,
+        counter_bits: int = WORD_BITS,
+    ) -> None:
         self.clock_hz, self.memory_bytes = clock_hz, memory_bytes
+        self.counter_bits = counter_bits
+        self._place_bits = max(memory_bytes, register_bytes).bit_length()
         self.sizes = {
             Area.MEMORY: memory_bytes,
             Area.REGISTERS: register_bytes,
@@ -58,28 +72,30 @@ class HostLink(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver()
         m.submodules.sender = sender = FrameSender()
         connect(m, flipped(self.i), receiver.i)
+        m.submodules.replies = replies = Skid(body_layout())
+        connect(m, replies.o, sender.i)
         connect(m, sender.o, flipped(self.o))
 
-        request = Signal(request_layout(), reset_less=True)
+        request = Signal(request_layout(), reset_less=True)  # what is not needed later goes
         status, done = Signal(ReplyStatus), Signal(range(MOST_WORDS + 1))
         bus = self._reach(m, request, done, receiver)
-        last = done + 1 == request.words
+        last = Signal()  # a cycle late: between two words there are two
+        m.d.sync += last.eq(done + 1 == request.words)
         m.d.comb += [receiver.read_addr.eq(done), receiver.needed.eq(done)]
         with m.FSM() as states:
             m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
             with m.State("IDLE"):
-                m.d.sync += [request.eq(receiver.request), done.eq(0)]
+                found = self._judge(m, receiver.request)
+                m.d.sync += [request.eq(receiver.request), done.eq(0), status.eq(found)]
                 with m.If(receiver.valid):
                     m.next = "CHECK"
-            with m.State("CHECK"):
-                found = self._judge(m, request)
-                m.d.sync += status.eq(found)
+            with m.State("CHECK"):  # the first word comes from the receiver's buffer
                 m.next = "STATUS"
-                with m.If((found == ReplyStatus.OK) & (request.command == Command.WRITE)):
+                with m.If((status == ReplyStatus.OK) & (request.command == Command.WRITE)):
                     m.next = "WRITE"
             self._write_states(m, bus, done, last)
-            self._status_states(m, sender.i, status, request)
-            self._read_states(m, sender.i, bus, done, last)
+            self._status_states(m, replies.i, status, request)
+            self._read_states(m, replies.i, bus, done, last)
         return m
 
     def _write_states(self, m, bus, done, last):
@@ -130,13 +146,15 @@ class HostLink(wiring.Component):
     def _judge(self, m, request):
         """Return whether a request can be carried out."""
         address = data.View(_ADDRESS, request.address)
-        size, end = Signal(range(max(self.sizes.values()) + 1)), Signal(31)
+        size = Signal(range(max(self.sizes.values()) + 1))
+        end = Signal(len(size) + 1)
         with m.Switch(address.area):
             for area, area_bytes in self.sizes.items():
                 with m.Case(area):
                     m.d.comb += size.eq(area_bytes)
-        m.d.comb += end.eq(address.byte + (request.words << 2))
-        inside = (end <= size) & (address.byte[:2] == 0)
+        m.d.comb += end.eq(address.byte[: len(size)] + (request.words[: self._amount_bits] << 2))
+        near = ~address.byte[len(size) :].any()
+        inside = near & (end <= size) & (address.byte[:2] == 0)
         writes = request.command == Command.WRITE
         known = writes | (request.command == Command.READ)
         amount = (request.words != 0) & (request.words <= MOST_WORDS)
@@ -155,7 +173,7 @@ class HostLink(wiring.Component):
             m.d.comb += [
                 port.valid.eq(bus.valid & chosen),
                 port.write.eq(bus.write),
-                port.addr.eq(address.byte[2:] + done),
+                port.addr.eq(address.byte[2 : self._place_bits] + done),
                 port.write_data.eq(receiver.read_data),
             ]
             with m.If(chosen):
@@ -163,7 +181,7 @@ class HostLink(wiring.Component):
         facts = self._facts(m, receiver)
         with m.If(address.area == Area.LINK):
             m.d.comb += bus.ready.eq(1)
-            with m.Switch(address.byte[2:] + done):
+            with m.Switch((address.byte[2:] + done)[: len(LinkWord).bit_length()]):
                 for number, value in facts.items():
                     with m.Case(number):
                         m.d.comb += bus.read_data.eq(value)
@@ -182,6 +200,7 @@ class HostLink(wiring.Component):
             LinkWord.OVERRUNS: receiver.overrun,
         }
         for number, event in events.items():
-            facts[number] = counter = Signal(WORD_BITS, name=number.name.lower())
-            m.d.sync += counter.eq(counter + event)
+            facts[number] = counter = Signal(self.counter_bits, name=number.name.lower())
+            happened = Signal(name=f"{number.name.lower()}_event")
+            m.d.sync += [happened.eq(event), counter.eq(counter + happened)]
         return facts

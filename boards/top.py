@@ -32,11 +32,9 @@ class Top(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.oscillator = oscillator = io.Buffer(
-            "i", platform.request(self.board.oscillator, dir="-")
-        )
+        oscillator = platform.request(self.board.oscillator, dir="-")
         make_clock = FAMILIES[self.board.family].make_clock
-        make_clock(m, oscillator.i, self.board.oscillator_hz, self.clock_hz)
+        make_clock(m, oscillator, self.board.oscillator_hz, self.clock_hz)
 
         m.submodules.system = system = self.system
         wires = platform.lookup("uart").ios

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Buffer, Engine, Instruction, Opcode, engine_of, is_work
+from ..isa.serial import check_serial
 from .errors import CompileError
 from .touched import Touched, touched_words
 
@@ -62,6 +63,7 @@ class _Auditor:
         engine = engine_of(opcode)
         if engine is None:
             raise CompileError(f"instruction {index}: {opcode.name} within a program")
+        self._check_fields(index, instruction)
         if not is_work(opcode):
             self.settings[opcode] = instruction
             return
@@ -81,6 +83,14 @@ class _Auditor:
                 continue  # constants never change
             kind = self.written if entry.write else self.read
             kind[entry.memory][engine, entry.words] = self.counts[engine]
+
+    def _check_fields(self, index: int, instruction: Instruction) -> None:
+        """Make sure that a serial machine can do it, whose counts and positions are shorter."""
+        if self.config.serial:
+            try:
+                check_serial(self.config, instruction, self.settings)
+            except ValueError as error:
+                raise CompileError(f"instruction {index}: {error}") from error
 
     def _check_alignment(self, index: int, instruction: Instruction) -> None:
         pitch = instruction["memory_pitch"] if instruction["runs"] > 1 else 0

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import INDEX_BITS, Instruction, Opcode, encode
 from ..isa.program import TILE_COLUMNS, HostStep, Layer, Place, Program, Segment
+from ..isa.serial import ADDRESS_BITS, COUNT_BITS
+from ..isa.serial import INDEX_BITS as SERIAL_INDEX_BITS
 from ..quant.blob import graph_to_bytes
 from ..quant.graph import QuantGraph
 from .audit import audit
@@ -35,6 +37,9 @@ Progress = Callable[[int, int], None]
 
 #: Largest sizes that instructions can say.
 MAX_SIZE, MAX_POSITION = 4095, (1 << 16) - 1
+
+#: Bytes of memory that a serial machine reaches.
+_SERIAL = 1 << ADDRESS_BITS
 
 
 def compile_graph(
@@ -95,12 +100,13 @@ class _Compiler:
 
     def __post_init__(self) -> None:
         self.constants = Constants(self.config)
+        limit = min(MAX_SIZE, (1 << COUNT_BITS) - 1) if self.config.serial else MAX_SIZE
         for name, tensor in self.graph.tensors.items():
             channels, height, width = tensor.shape
-            if max(height, width) > MAX_SIZE or channels > MAX_POSITION:
+            if max(height, width) > limit or channels > MAX_POSITION:
                 raise CompileError(
                     f"{name}: a feature map of {channels}x{height}x{width} is too large; "
-                    f"rows and columns can be at most {MAX_SIZE}"
+                    f"rows and columns can be at most {limit}"
                 )
 
     def reserve(self, region: int, size: int) -> int:
@@ -170,8 +176,11 @@ class _Compiler:
             self.layer_of.append(-1 if entry.item is None else base + entry.item.op)
             if entry.instruction.opcode is Opcode.VECTOR and isinstance(entry.item, Vector):
                 self.tiles.append((first + offset, *self._tile(entry.item, planned)))
-        if len(emitted) >= 1 << INDEX_BITS:
-            raise CompileError(f"{len(emitted)} instructions are too many for one segment")
+        bits = SERIAL_INDEX_BITS if self.config.serial else INDEX_BITS
+        if len(emitted) >= 1 << bits:
+            raise CompileError(
+                f"{len(emitted)} instructions are too many for one segment; {1 << bits} are"
+            )
         inputs, outputs = tuple(part.inputs), tuple(part.outputs)
         self.steps.append(Segment(first=first, count=len(emitted), inputs=inputs, outputs=outputs))
 
@@ -188,6 +197,11 @@ class _Compiler:
         for name in self.graph.inputs:
             if name not in self.places:
                 raise CompileError(f"{name}: an input that no layer reads")
+        if self.config.serial and sum(self.sizes) + len(self.code) * INSTRUCTION_BYTES > _SERIAL:
+            raise CompileError(
+                f"constants and feature maps of {sum(self.sizes)} bytes are too many: "
+                f"{self.config.name} reaches {_SERIAL} bytes of memory, instructions included"
+            )
         if max(self.sizes) >= 1 << 32:
             raise CompileError(f"a memory region needs {max(self.sizes)} bytes, beyond 4 GiB")
         for instructions in self.segments:

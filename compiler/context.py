@@ -57,6 +57,8 @@ class Context:
         """Return whether an input is better read row by row, channels folded with columns."""
         users = [node for node in self.nodes if name in node.inputs]
         channels, rows = self.graph.tensors[name].shape[0], self.config.rows
+        if self.config.serial:  # reads whole words
+            return False
         if name not in self.graph.inputs or not users or name in self.graph.outputs:
             return False
         if any(name in node.inputs for node in self.graph.nodes if node not in self.nodes):

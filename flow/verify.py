@@ -151,7 +151,7 @@ def verify(
         ``rtl`` compares with the generated Verilog, ``netlist`` with the gates that synthesis
         makes of it.
     family : str
-        For ``netlist``: the chips that synthesis is for; ``ecp5`` so far.
+        For ``netlist``: the chips that synthesis is for, ``ecp5`` or ``ice40``.
     progress : callable, optional
         Told what is being done.
 

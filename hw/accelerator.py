@@ -11,6 +11,7 @@ from .control import Control
 from .interfaces import write_trace_signature
 from .machine import Machine
 from .sequencer import FAILURES
+from .serial_machine import SerialMachine
 
 __all__ = ["Accelerator"]
 
@@ -59,7 +60,7 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.control = control = Control(self.config)
-        machine = Machine(self.config)
+        machine = (SerialMachine if self.config.serial else Machine)(self.config)
         m.submodules.machine = ResetInserter(control.clear)(machine)
         connect(m, flipped(self.s_axi), control.s_axi)
         connect(m, machine.m_axi, flipped(self.m_axi))

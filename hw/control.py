@@ -8,8 +8,9 @@ from ..isa.config import ISA_VERSION, Config
 from ..isa.instructions import ENGINES
 from ..isa.registers import Control as ControlBit
 from ..isa.registers import Error, Status, register
-from .axi import ADDRESS_BITS, LITE_DATA_BITS, axi_lite_signature
-from .interfaces import INDEX_BITS, failure_layout
+from ..isa.serial import SERIAL_COUNTERS
+from .axi import LITE_DATA_BITS, axi_lite_signature
+from .interfaces import address_bits, failure_layout, index_bits
 from .register_port import RegisterPort
 from .runs import REGIONS
 from .sequencer import FAILURES, Sequencer
@@ -58,9 +59,9 @@ class Control(wiring.Component):
             {
                 "s_axi": In(axi_lite_signature()),
                 "interrupt": Out(1),
-                "program_addr": Out(ADDRESS_BITS),
-                "length": Out(INDEX_BITS),
-                "bases": Out(ADDRESS_BITS).array(REGIONS),
+                "program_addr": Out(address_bits(config)),
+                "length": Out(index_bits(config)),
+                "bases": Out(address_bits(config)).array(REGIONS),
                 "clear": Out(1),
                 "halt": Out(1),
                 "idle": In(1),
@@ -115,9 +116,11 @@ class Control(wiring.Component):
             "ERROR_INDEX": Mux(sequencer.reported, failure.index, 0),
             "CONFIG_ID": self.config.id,
             "ISA_VERSION": ISA_VERSION,
-            **self._settings(m, write, ~sequencer.busy),
-            **self._counters(m, sequencer.running, sequencer.clear),
         }
+        settings = self._settings(m, write, ~sequencer.busy)
+        if not self.config.serial:  # where they can only be written
+            values |= settings
+        values |= self._counters(m, sequencer.running, sequencer.clear)
         with m.Switch(port.read_number):
             for name, value in values.items():
                 with m.Case(register(name).offset // 4):
@@ -150,6 +153,8 @@ class Control(wiring.Component):
             "WRITE_BEATS": self.write_beat,
             "FETCH_BEATS": self.fetch_beat,
         }
+        if self.config.serial:
+            events = {name: events[name] for name in SERIAL_COUNTERS}
         counters = {}
         for name, event in events.items():
             counters[name] = counter = Signal(LITE_DATA_BITS, name=name.lower())

@@ -6,12 +6,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Engine
-from .axi import ADDRESS_BITS, axi4_signature
+from .axi import axi4_signature
 from .compute import Compute
 from .decode import Decode
 from .engine_queue import EngineQueue
 from .fetch import Fetch
-from .interfaces import INDEX_BITS, failure_layout, write_trace_signature
+from .interfaces import address_bits, failure_layout, index_bits, write_trace_signature
 from .load import Load
 from .read_arbiter import ReadArbiter
 from .runs import REGIONS
@@ -20,7 +20,32 @@ from .store import Store
 from .tokens import COUNT_BITS, Tokens
 from .write_port import WritePort
 
-__all__ = ["Machine"]
+__all__ = ["Machine", "machine_signature"]
+
+
+def machine_signature(config: Config) -> wiring.Signature:
+    """Return the ports that every machine has; see :class:`Machine`."""
+    return wiring.Signature(
+        {
+            "m_axi": Out(axi4_signature(config)),
+            "program_addr": In(address_bits(config)),
+            "length": In(index_bits(config)),
+            "bases": In(address_bits(config)).array(REGIONS),
+            "halt": In(1),
+            "idle": Out(1),
+            "finished": Out(1),
+            "failures": Out(failure_layout()).array(len(FAILURES)),
+            "completed": Out(COUNT_BITS).array(len(ENGINES)),
+            "mac_active": Out(1),
+            "vector_active": Out(1),
+            "fetch_beat": Out(1),
+            "load_beat": Out(1),
+            "write_beat": Out(1),
+            "trace_start": Out(len(ENGINES)),
+            "trace_done": Out(len(ENGINES)),
+            "trace_write": Out(write_trace_signature(config)),
+        }
+    )
 
 
 class Machine(wiring.Component):
@@ -57,27 +82,7 @@ class Machine(wiring.Component):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        super().__init__(
-            {
-                "m_axi": Out(axi4_signature(config)),
-                "program_addr": In(ADDRESS_BITS),
-                "length": In(INDEX_BITS),
-                "bases": In(ADDRESS_BITS).array(REGIONS),
-                "halt": In(1),
-                "idle": Out(1),
-                "finished": Out(1),
-                "failures": Out(failure_layout()).array(len(FAILURES)),
-                "completed": Out(COUNT_BITS).array(len(ENGINES)),
-                "mac_active": Out(1),
-                "vector_active": Out(1),
-                "fetch_beat": Out(1),
-                "load_beat": Out(1),
-                "write_beat": Out(1),
-                "trace_start": Out(len(ENGINES)),
-                "trace_done": Out(len(ENGINES)),
-                "trace_write": Out(write_trace_signature(config)),
-            }
-        )
+        super().__init__(machine_signature(config))
 
     def elaborate(self, platform):
         m = Module()

@@ -2,6 +2,7 @@
 
 import re
 from importlib import metadata
+from typing import Any
 
 from amaranth._toolchain.yosys import find_yosys  # not public; the version is bounded below 0.6
 from amaranth.back import rtlil
@@ -18,6 +19,7 @@ __all__ = [
     "plain_rtlil",
     "simulation_verilog",
     "trace_rtlil",
+    "without_collisions",
 ]
 
 #: Attributes that carry meaning; the rest describes how the text came about.
@@ -83,11 +85,45 @@ def simulation_verilog(config: Config, trace: bool = True) -> str:
     return flat_verilog(_rtlil(Shell(config, package=False, trace=trace), "shiftloom_top"))
 
 
-def trace_rtlil(config: Config) -> str:
-    """Return the same module as RTLIL with plain names, for synthesis."""
-    return plain_rtlil(
-        _rtlil(Shell(config, package=False, trace=True), "shiftloom_top"), "shiftloom_top"
-    )
+def trace_rtlil(config: Config, platform: Any = None) -> str:
+    """Return the same module as RTLIL with plain names, for synthesis.
+
+    Parameters
+    ----------
+    config : Config
+        The accelerator.
+    platform : object, optional
+        What blocks are built for; its ``family`` says which cells they may instantiate.
+    """
+    shell = Shell(config, package=False, trace=True)
+    design = _rtlil(shell, "shiftloom_top", platform)
+    return without_collisions(plain_rtlil(design, "shiftloom_top"))
+
+
+def without_collisions(design: str) -> str:
+    """Return RTLIL in which synthesis may give anything for a word read while it is written.
+
+    For memories that say so (:mod:`.storage`): Yosys heeds their attribute in Verilog only, and
+    adds comparators and registers otherwise.
+    """
+    return "".join(map(_free_collisions, re.split(r"^(?=module )", design, flags=re.MULTILINE)))
+
+
+def _free_collisions(module: str) -> str:
+    free = set(re.findall(r"no_rw_check 1\n +memory .*\\(\w+)$", module, re.MULTILINE))
+
+    def change(match: re.Match[str]) -> str:
+        memory = re.search(r'\\MEMID "\\\\(\w+)"', match[0])
+        if memory is None or memory[1] not in free:
+            return match[0]
+        return re.sub(
+            r"(\\COLLISION_X_MASK )(\d+)'0+$",
+            lambda mask: f"{mask[1]}{mask[2]}'{'1' * int(mask[2])}",
+            match[0],
+            flags=re.MULTILINE,
+        )
+
+    return re.sub(r"  cell \$memrd_v2 .*\n(?:    parameter .*\n)*", change, module)
 
 
 def flat_verilog(design: str) -> str:
@@ -105,8 +141,9 @@ def plain_rtlil(design: str, top: str, keep: tuple[str, ...] = ()) -> str:
     return "".join(_with_free_reads(module) for module in _modules(design))
 
 
-def _rtlil(shell: Shell, name: str) -> str:
-    return rtlil.convert(shell, name=name, ports=list(shell.ports.values()), emit_src=False)
+def _rtlil(shell: Shell, name: str, platform: Any = None) -> str:
+    ports = list(shell.ports.values())
+    return rtlil.convert(shell, name=name, ports=ports, platform=platform, emit_src=False)
 
 
 def _yosys(design: str, commands: tuple[str, ...]) -> str:

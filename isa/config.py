@@ -15,6 +15,9 @@ ISA_VERSION = 4
 #: Bytes of one instruction.
 INSTRUCTION_BYTES = 32
 
+#: Largest scratchpad of a serial machine.
+_SERIAL_WORDS = 1 << 14
+
 #: Bytes of one channel's entry in a parameter word: bias, shift and second bias, or taps.
 PARAMETER_LANE_BYTES = 8
 
@@ -57,6 +60,10 @@ class Config:
         Bits that a column of the bit array takes each cycle: those of a whole activation word,
         ``8 * word_bytes``; 0 leaves the bit array out. Needs columns that are a power of two, and
         one row more than ``log2(bit_lanes)``: as deep as its sums are.
+    serial : int
+        1: a machine for the smallest chips, which does one thing after the other and whose vector
+        unit has one lane for all channels (:mod:`shiftloom.isa.serial`). Needs four rows, columns
+        and bytes of the bus, one tap, and neither thresholds nor bit array.
 
     Raises
     ------
@@ -77,6 +84,7 @@ class Config:
     burst_beats: int = 64
     threshold_bits: int = 4
     bit_lanes: int = 0
+    serial: int = 0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -88,6 +96,7 @@ class Config:
         self._check("activation_banks", self.activation_banks in (2, 4, 8), "be 2, 4 or 8")
         self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
         self._check_bits()
+        self._check("serial", self.serial in (0, 1), "be 0 or 1")
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
         burst = self.burst_beats * self.bus_bytes
@@ -106,6 +115,8 @@ class Config:
         tile = self.columns if self.bit_lanes else self.rows
         self._check("weight_bytes", self.weight_words >= 2 * tile, "hold two weight tiles")
         self._check("parameter_bytes", self.parameter_words >= 4, "hold four parameter words")
+        if self.serial:
+            self._check_serial()
 
     def _check_bits(self) -> None:
         if self.bit_lanes:
@@ -116,6 +127,18 @@ class Config:
             self._check(
                 "columns", self.columns == self.word_bytes, "be a power of two beside a bit array"
             )
+
+    def _check_serial(self) -> None:
+        for name, right in (("rows", 4), ("columns", 4), ("bus_bytes", 4), ("vector_taps", 1)):
+            self._check(name, getattr(self, name) == right, f"be {right} in a serial machine")
+        for name in ("threshold_bits", "bit_lanes"):
+            self._check(name, getattr(self, name) == 0, "be 0 in a serial machine")
+        for name in ("activation_words", "weight_words", "parameter_words"):
+            words = getattr(self, name)
+            if not _power_of_two(words) or words > _SERIAL_WORDS:
+                field = name.replace("words", "bytes")
+                rule = f"be a power of two up to {_SERIAL_WORDS} words in a serial machine"
+                raise ConfigError(f"{field} must {rule}, not {getattr(self, field)}")
 
     def _check(self, field: str, good: bool, rule: str) -> None:
         if not good:
@@ -175,7 +198,9 @@ class Config:
     @property
     def id(self) -> int:
         """32-bit identity: equal for equal hardware, whatever its name."""
-        values = [ISA_VERSION, *(getattr(self, f.name) for f in fields(self) if f.name != "name")]
+        # What came later counts only where it is used: other identities stay what they were.
+        names = [f.name for f in fields(self) if f.name not in ("name", "serial")]
+        values = [ISA_VERSION, *(getattr(self, name) for name in names), *(1,) * self.serial]
         digest = hashlib.sha256(",".join(map(str, values)).encode()).digest()
         return int.from_bytes(digest[:4], "little")
 

@@ -12,6 +12,7 @@ from .instructions import Buffer, Instruction, Opcode
 from .machine import Machine, check_inside, check_settings
 from .semantics_mac import run_mac
 from .semantics_vector import run_vector
+from .serial import check_serial
 
 __all__ = ["Machine", "execute"]
 
@@ -28,10 +29,12 @@ def execute(machine: Machine, instruction: Instruction) -> NDArray[np.int64] | N
     ------
     ValueError
         An access outside a buffer or a region, an illegal opcode, work without settings, a count
-        of zero, or a tap that meets a word before its row.
+        of zero, a tap that meets a word before its row, or what a serial machine cannot do.
     """
     opcode = instruction.opcode
     check_settings(machine, opcode)
+    if machine.config.serial:
+        check_serial(machine.config, instruction, machine.settings)
     if opcode is Opcode.LOAD:
         _load(machine, instruction)
     elif opcode is Opcode.STORE:

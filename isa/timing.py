@@ -6,6 +6,7 @@ its own structure, and tests compare the two.
 """
 
 from .config import INSTRUCTION_BYTES, Config
+from .instructions import Engine
 
 __all__ = [
     "ACCUMULATOR_DISTANCE",
@@ -25,6 +26,17 @@ __all__ = [
     "REGISTER",
     "RUNS_FREE",
     "RUN_END",
+    "SERIAL_ANSWERED",
+    "SERIAL_BURST",
+    "SERIAL_DECODE",
+    "SERIAL_FETCH",
+    "SERIAL_KERNEL",
+    "SERIAL_NEXT",
+    "SERIAL_RESULT",
+    "SERIAL_RUN_END",
+    "SERIAL_SKIP",
+    "SERIAL_SUM",
+    "SERIAL_WRITE",
     "STORE_ARRIVAL",
     "STORE_JOBS_AHEAD",
     "STORE_PENDING",
@@ -36,6 +48,8 @@ __all__ = [
     "fetch_burst_beats",
     "fetch_queue_beats",
     "mac_done",
+    "serial_mac_done",
+    "serial_start",
     "threshold_cycles",
 ]
 
@@ -120,6 +134,34 @@ WORD_DONE = 15
 #: From the write of a result to what would be its completion.
 WRITE_TO_DONE = 1
 
+# --- The serial machine -----------------------------------------------------------------------
+
+#: First cycle in which an instruction is asked for; the request comes one later.
+SERIAL_FETCH = 1
+
+#: From the last word of an instruction to the cycle it is decoded in; from there, or from the end
+#: of work, to the cycle in which the next one is asked for; and from END to the first cycle that
+#: does not count.
+SERIAL_DECODE = 1
+SERIAL_NEXT = 2
+SERIAL_RUN_END = 2
+
+#: From a burst's end to the request of the next burst, or to the next run or the end of the work.
+SERIAL_BURST = 2
+
+#: From a burst's last word to its answer, at least.
+SERIAL_ANSWERED = 1
+
+#: Cycles of a column without a result, of a sum's lane, and of a kernel's lane beside its steps.
+SERIAL_SKIP = 2
+SERIAL_SUM = 2
+SERIAL_KERNEL = 6
+
+#: From a result's last lane to its write, which the next column waits for if words are read; the
+#: work is complete with it.
+SERIAL_WRITE = 7
+SERIAL_RESULT = 7
+
 
 def mac_done(config: Config) -> int:
     """Return the cycles from the issue of a job's last operand to its completion."""
@@ -146,3 +188,14 @@ def fetch_burst_beats(config: Config) -> int:
 def fetch_queue_beats(config: Config) -> int:
     """Return the beats of instructions that are kept or on their way."""
     return max(FETCH_AHEAD * INSTRUCTION_BYTES // config.bus_bytes, 3)
+
+
+def serial_start(engine: Engine) -> int:
+    """Return the cycles from decoding to the start: settings are read, eight words for each."""
+    words = {Engine.MAC: 8, Engine.VECTOR: 16}.get(engine, 0)
+    return words + 2
+
+
+def serial_mac_done(config: Config) -> int:
+    """Return the cycles from the last operand that the serial machine takes to the completion."""
+    return config.rows + 4

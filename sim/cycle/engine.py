@@ -14,6 +14,7 @@ from .listing import Listing, list_segment
 from .machine import Machine
 from .memory import Memory
 from .native import NativeRun, run_native
+from .serial import SerialMachine
 
 __all__ = ["CycleRun", "run_segment"]
 
@@ -77,6 +78,8 @@ def run_segment(
         what never happens.
     """
     memory = memory or Memory()
+    if program.config.serial:
+        return _run_serial(program, list_segment(program, segment), memory)
     if compiled:
         with run_native(program, segment, memory) as found:
             if found is not None:
@@ -100,6 +103,32 @@ def run_segment(
         reads=_bursts([burst[:2] for burst in machine.reads.bursts if not burst[2]]),
         fetches=_bursts([burst[:2] for burst in machine.reads.bursts if burst[2]]),
         writes=_bursts(machine.store.bursts),
+        memory=memory,
+    )
+
+
+def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
+    machine = SerialMachine(program.config, listing, memory)
+    cycles, counts = machine.run(), machine.counts
+    return CycleRun(
+        **_without_data(program),
+        counts=_counts(listing),
+        cycles=cycles,
+        counters={
+            "CYCLES": cycles,
+            "MAC_CYCLES": counts["mac"],
+            **dict.fromkeys(("VECTOR_CYCLES", "READ_BEATS", "WRITE_BEATS", "FETCH_BEATS"), 0),
+            **{f"{engine.name}_WORK": len(machine.dones[engine]) for engine in ENGINES},
+        },
+        starts=_stamps(machine.starts),
+        dones=_stamps(machine.dones),
+        waits=_stamps(machine.waits()),
+        waited=_stamps(machine.zeros()),
+        stalls=_stamps(machine.zeros()),
+        begins=np.array(machine.begins, np.int64),
+        reads=_bursts(machine.reads),
+        fetches=_bursts(machine.fetches),
+        writes=_bursts(machine.writes),
         memory=memory,
     )
 

@@ -1,4 +1,4 @@
-"""BlockMemory: bursts and single words see one memory."""
+"""BlockMemory and SharedMemory: bursts and single words see one memory."""
 
 import random
 
@@ -6,6 +6,7 @@ import pytest
 
 from shiftloom.boards.block_memory import BlockMemory, check_memory
 from shiftloom.boards.board import BoardError
+from shiftloom.boards.shared_memory import SharedMemory
 from shiftloom.isa.config import load_config
 from tests.support.pysim import simulate
 from tests.support.stalls import sometimes
@@ -64,12 +65,17 @@ async def access(ctx, bus, address, data=None):
     return value
 
 
+KINDS = pytest.mark.parametrize(
+    ("kind", "config"), [(BlockMemory, "tiny"), (BlockMemory, "base"), (SharedMemory, "icebreaker")]
+)
+
+
 @pytest.mark.parametrize("stall", [0.0, 0.4])
-@pytest.mark.parametrize("config", ["tiny", "base"])
-def test_both_sides_see_what_either_wrote(config, stall):
+@KINDS
+def test_both_sides_see_what_either_wrote(kind, config, stall):
     config = load_config(config)
     step = config.bus_bytes
-    dut = BlockMemory(SIZE, config)
+    dut = kind(SIZE, config)
     model, rng, stalls = bytearray(SIZE), random.Random(1), sometimes(stall, seed=2)
 
     async def drive(ctx):
@@ -103,9 +109,10 @@ def test_both_sides_see_what_either_wrote(config, stall):
     simulate(dut, drive)
 
 
-def test_the_host_reads_while_bursts_run():
-    config = load_config("tiny")
-    dut = BlockMemory(SIZE, config)
+@KINDS
+def test_the_host_reads_while_bursts_run(kind, config):
+    config = load_config(config)
+    dut = kind(SIZE, config)
     model = random.Random(3).randbytes(SIZE)
     step, done = config.bus_bytes, []
 
@@ -115,9 +122,9 @@ def test_the_host_reads_while_bursts_run():
             ctx.set(dut.contents[k], value)
         stalls = sometimes(0.2, seed=4)
         for _ in range(12):
-            beats = await read_burst(ctx, dut.axi, 64, 16, stalls)
+            beats = await read_burst(ctx, dut.axi, 64, 12, stalls)
             found = b"".join(beat.data.to_bytes(step, "little") for beat in beats)
-            assert found == model[64 : 64 + 16 * step]
+            assert found == model[64 : 64 + 12 * step]
         done.append(True)
 
     async def host(ctx):
@@ -131,18 +138,21 @@ def test_the_host_reads_while_bursts_run():
     simulate(dut, fill, host)
 
 
-def test_beats_beyond_the_end_are_errors_and_change_nothing():
-    dut = BlockMemory(SIZE, load_config("tiny"))
-    stalls = sometimes(0.0, seed=0)
+@KINDS
+def test_beats_beyond_the_end_are_errors_and_change_nothing(kind, config):
+    config = load_config(config)
+    dut, step = kind(SIZE, config), config.bus_bytes
+    stalls, ones, all_bytes = sometimes(0.0, seed=0), (1 << 8 * step) - 1, (1 << step) - 1
 
     async def drive(ctx):
-        beats = [(~0, 0xFF), (~0, 0xFF)]
-        beats = [(data & (1 << 64) - 1, strobe) for data, strobe in beats]
-        assert await write_burst(ctx, dut.axi, SIZE - 8, beats, stalls) == DECODE_ERROR
-        assert await write_burst(ctx, dut.axi, 0, [(1, 0xFF)], stalls) == 0
-        found = await read_burst(ctx, dut.axi, SIZE - 8, 2, stalls)
+        beats = [(ones, all_bytes)] * 2
+        assert await write_burst(ctx, dut.axi, SIZE - step, beats, stalls) == DECODE_ERROR
+        assert await write_burst(ctx, dut.axi, 0, [(1, all_bytes)], stalls) == 0
+        for far in (2 * SIZE, 1 << 20):
+            assert await write_burst(ctx, dut.axi, far, beats[:1], stalls) == DECODE_ERROR
+        found = await read_burst(ctx, dut.axi, SIZE - step, 2, stalls)
         assert [beat.resp for beat in found] == [0, DECODE_ERROR]
-        assert found[0].data == (1 << 64) - 1
+        assert found[0].data == ones
         assert ctx.get(dut.contents[0]) == 1
 
     simulate(dut, drive)

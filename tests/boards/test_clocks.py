@@ -3,7 +3,7 @@
 import pytest
 
 from shiftloom.boards.board import BoardError
-from shiftloom.boards.clocks import ecp5_loop
+from shiftloom.boards.clocks import ecp5_loop, ice40_loop
 from shiftloom.boards.gowin_clock import gowin_loop
 
 MEGA = 1_000_000
@@ -41,3 +41,18 @@ def test_gowin_loops_give_exactly_the_frequency(mhz):
 def test_other_frequencies_of_gowin_loops_are_refused(hertz):
     with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 27000000 Hz"):
         gowin_loop(27 * MEGA, hertz)
+
+
+@pytest.mark.parametrize("mhz", [18, 20.25, 24, 27, 30, 36])
+def test_ice40_loops_give_exactly_the_frequency(mhz):
+    loop = ice40_loop(12 * MEGA, round(mhz * MEGA))
+    vco = 12 * MEGA * (loop.feedback + 1) / (loop.reference + 1)
+    assert vco == mhz * MEGA * 2**loop.output and 533 * MEGA <= vco <= 1066 * MEGA
+    assert 12 * MEGA / (loop.reference + 1) >= 10 * MEGA and loop.filter == 1
+    assert 0 <= loop.feedback < 128 and 1 <= loop.output <= 6
+
+
+@pytest.mark.parametrize("hertz", [33_333_333, 7 * MEGA])
+def test_other_frequencies_are_refused_on_ice40(hertz):
+    with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 12000000 Hz"):
+        ice40_loop(12 * MEGA, hertz)

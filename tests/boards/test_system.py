@@ -27,9 +27,13 @@ pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 MEMORY_BYTES, CLOCK_HZ, BAUD = 65_536, 4_000_000, 1_000_000
 
 
+@pytest.fixture(scope="module", params=["tiny", "icebreaker"])
+def config(request):
+    return load_config(request.param)
+
+
 @pytest.fixture(scope="module")
-def verilog():
-    config = load_config("tiny")
+def verilog(config):
     system = System(config, memory_bytes=MEMORY_BYTES, clock_hz=CLOCK_HZ, baud=BAUD)
     return system_verilog(system)
 
@@ -40,9 +44,9 @@ def port(verilog):
 
 
 @pytest.fixture(scope="module")
-def digits():
+def digits(config):
     network = quantize(DEMO / "digits.onnx", DEMO / "calibration.npy")
-    return compile(network, "tiny")
+    return compile(network, config)
 
 
 class Noisy:

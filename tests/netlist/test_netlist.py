@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from shiftloom.boards.board import BoardError
-from shiftloom.boards.families import FAMILIES
 from shiftloom.boards.gates import MODELLED, cell_models, netlist_verilog
 from shiftloom.flow.demonstration import DEMO
 from shiftloom.flow.errors import FlowError
@@ -44,11 +43,15 @@ def test_models_have_neither_delays_nor_includes(family):
 
 @pytest.mark.slow
 @pytest.mark.rtl
-@pytest.mark.parametrize("family", MODELLED)
-def test_digits_give_the_same_integers_on_gates(family):
+@pytest.mark.parametrize(
+    ("family", "config"),
+    [*((name, SMALLEST) for name in MODELLED), ("ice40", load_config("icebreaker"))],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_digits_give_the_same_integers_on_gates(family, config):
     network = quantize(DEMO / "digits.onnx", DEMO / "calibration.npy")
     images = np.load(DEMO / "digits.npz")["image"]
-    found = verify(network, SMALLEST, {"image": images}, samples=2, level="netlist", family=family)
+    found = verify(network, config, {"image": images}, samples=2, level="netlist", family=family)
     assert found.equal, found.verdict()
     assert found.hardware == f"{family} netlist" and found.integers > 1000
     assert f"{family} netlist; 2 samples" in found.verdict()

@@ -135,6 +135,9 @@ class Jobs:
         }
         if config.bit_lanes and fixed.get("bitwise", rng.randrange(2)):
             loops |= self._bitwise(loops)
+        if config.serial:
+            loops |= {"folded": 0, "groups": 1, "block_x": 0, **self._whole_words(loops)}
+            fixed |= self._whole_words(fixed)
         loops = self._instruction(Opcode.MAC_LOOPS, loops, fixed)
         rows = fixed.get("rows", rng.randint(1, 4))
         pixels = rows * loops["columns"]
@@ -150,15 +153,21 @@ class Jobs:
             "x": rng.randint(-8, 8),
             "weight_addr": rng.randrange(config.weight_words - words + 1),
         }
-        if loops["bitwise"]:
+        if loops["bitwise"] or config.serial:
             work["addr"] -= work["addr"] % config.word_bytes
+        if loops["bitwise"]:
             work |= {"double": rng.randrange(2), "negative": rng.randrange(2)}
         return loops, self._instruction(Opcode.MAC, work, fixed)
+
+    def _whole_words(self, loops):
+        """Return strides that lead from word to word."""
+        word = self.config.word_bytes
+        return {k: v - v % word for k, v in loops.items() if k.endswith("_stride")}
 
     def _bitwise(self, loops):
         """Return what bitwise loops have beside, or instead of, others."""
         rng, word = self.rng, self.config.word_bytes
-        strides = {k: v - v % word for k, v in loops.items() if k.endswith("_stride")}
+        strides = self._whole_words(loops)
         kinds = {"bipolar_inputs": rng.randrange(2), "bipolar_weights": rng.randrange(2)}
         lanes = rng.choice([2, 8 * word, rng.randint(1, 8 * word)])
         lanes += lanes % 2 if all(kinds.values()) else 0

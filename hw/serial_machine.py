@@ -1,0 +1,173 @@
+"""SerialMachine: a machine for the smallest chips, which does one thing after the other."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.hdl import MemoryData
+from amaranth.lib import wiring
+from amaranth.lib.wiring import connect, flipped
+
+from ..isa.config import Config
+from ..isa.instructions import ENGINES, Buffer, Engine
+from ..isa.registers import Error
+from .machine import machine_signature
+from .sequencer import FAILURES
+from .serial_mac import SerialMac
+from .serial_nest import SerialNest
+from .serial_sequencer import SerialSequencer
+from .serial_transfer import SerialTransfer
+from .serial_vector import SerialVector
+from .storage import storage
+
+__all__ = ["SerialMachine"]
+
+
+class SerialMachine(wiring.Component):
+    """Run one program after each reset, as :class:`~.machine.Machine` does, in program order.
+
+    One loop nest serves the array and the vector unit. Each buffer has one port for all.
+
+    Parameters
+    ----------
+    config : Config
+        The accelerator, with ``serial``.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        word_bits = 8 * config.word_bytes
+        pieces = 8 * config.parameter_words
+        self.activations = MemoryData(shape=word_bits, depth=config.activation_words, init=[])
+        self.weights = MemoryData(shape=word_bits, depth=config.weight_words, init=[])
+        self.parameters = MemoryData(shape=word_bits, depth=pieces, init=[])
+        super().__init__(machine_signature(config))
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        m.submodules.sequencer = sequencer = SerialSequencer(config)
+        m.submodules.transfer = transfer = SerialTransfer(config)
+        m.submodules.nest = nest = SerialNest(config)
+        m.submodules.mac = mac = SerialMac(config)
+        m.submodules.vector = vector = SerialVector(config)
+        for block in (transfer, nest, mac, vector):
+            m.d.comb += block.word.eq(sequencer.word)
+        connect(m, transfer.m_axi, flipped(self.m_axi))
+
+        starts = sequencer.starts
+        m.d.comb += [
+            sequencer.program_addr.eq(self.program_addr),
+            sequencer.length.eq(self.length),
+            sequencer.halt.eq(self.halt),
+            sequencer.fetched.eq(transfer.fetched),
+            sequencer.done.eq(transfer.done | mac.done | vector.done),
+            transfer.halt.eq(self.halt),
+            transfer.fetch.eq(sequencer.fetch),
+            transfer.pc.eq(sequencer.pc),
+            transfer.start.eq(starts[Engine.LOAD] | starts[Engine.STORE]),
+            mac.start.eq(starts[Engine.MAC]),
+            vector.start.eq(starts[Engine.VECTOR]),
+            self.idle.eq(transfer.idle),
+            self.finished.eq(sequencer.finished),
+        ]
+        m.d.comb += [port.eq(b) for port, b in zip(transfer.bases, self.bases, strict=True)]
+        self._connect_nest(m, sequencer, nest, mac, vector)
+        self._connect_buffers(m, transfer, nest, mac, vector)
+        self._report(m, sequencer, transfer, mac, vector)
+        return m
+
+    def _connect_nest(self, m, sequencer, nest, mac, vector):
+        multiplies = Signal()  # known long before the work starts
+        m.d.sync += multiplies.eq(sequencer.engine == Engine.MAC)
+        m.d.comb += [
+            nest.start.eq(mac.start | vector.start),
+            nest.lanes.eq(~multiplies),
+            nest.single.eq(~multiplies & vector.single),
+            nest.skip.eq(~multiplies & vector.skip),
+            nest.step.eq(mac.step | vector.step),
+            vector.lane.eq(nest.lane),
+        ]
+        m.d.comb += mac.inside.eq(nest.inside)
+        for name in ("begins", "inner_ends", "ends"):
+            m.d.comb += [getattr(block, name).eq(getattr(nest, name)) for block in (mac, vector)]
+        m.d.comb += [
+            mac.first_tile.eq(nest.first_tile),
+            vector.pixel_ends.eq(nest.pixel_ends),
+            vector.row_ends.eq(nest.row_ends),
+        ]
+
+    def _connect_buffers(self, m, transfer, nest, mac, vector):
+        """Give each buffer's port to whoever works."""
+        loaded = transfer.loaded
+        loads = {buffer: loaded.valid & (transfer.buffer == buffer) for buffer in Buffer}
+        for name, contents, buffer, reader in (
+            ("weights", self.weights, Buffer.WEIGHT, mac.weights),
+            ("parameters", self.parameters, Buffer.PARAMETER, vector.parameters),
+        ):
+            m.submodules[name] = words = storage(contents)
+            write, read = words.write_port(), words.read_port()
+            m.d.comb += [
+                write.en.eq(loads[buffer]),
+                write.addr.eq(loaded.addr),
+                write.data.eq(loaded.data),
+                read.addr.eq(reader.addr),
+                reader.data.eq(read.data),
+            ]
+
+        m.submodules.activations = words = storage(self.activations)
+        write, read = words.write_port(), words.read_port()
+        addr, writes = Signal.like(read.addr), Signal()
+        m.d.comb += [
+            addr.eq(nest.addr),
+            writes.eq(loads[Buffer.ACTIVATION] | vector.write.valid),
+            write.en.eq(writes),
+            read.en.eq(~writes & (transfer.reads | mac.step | vector.reads)),
+            read.addr.eq(addr),
+            write.addr.eq(addr),
+            write.data.eq(Mux(vector.write.valid, vector.write.p.data, loaded.data)),
+        ]
+        with m.If(vector.write.valid):
+            m.d.comb += addr.eq(vector.write.p.addr)
+        with m.Elif(vector.residual):
+            m.d.comb += addr.eq(vector.residual_addr)
+        with m.Elif(loaded.valid | transfer.reads):
+            m.d.comb += addr.eq(transfer.addr)
+        code = read.data.word_select(nest.lane, 8)
+        m.d.comb += [
+            transfer.activation.eq(read.data),
+            mac.activation.eq(read.data),
+            mac.code.eq(code),
+            vector.code.eq(code),
+            mac.factors.eq(vector.factors),
+            mac.load.eq(vector.load),
+            mac.addends.eq(vector.addends),
+            vector.products.eq(mac.products),
+        ]
+        m.d.comb += [mac.read.eq(vector.accumulators), vector.sums.eq(mac.sums)]
+
+    def _report(self, m, sequencer, transfer, mac, vector):
+        """Say what happens, and what went wrong."""
+        done, engine = Signal(len(ENGINES)), sequencer.engine
+        m.d.comb += done.eq(sequencer.done << engine)
+        for number, completed in zip(ENGINES, self.completed, strict=True):
+            with m.If(done[number] & ~completed.all()):
+                m.d.sync += completed.eq(completed + 1)
+        m.d.comb += [
+            self.trace_start.eq(sequencer.starts),
+            self.trace_done.eq(done),
+            self.trace_write.valid.eq(vector.write.valid),
+            self.trace_write.addr.eq(vector.write.p.addr),
+            self.trace_write.data.eq(vector.write.p.data),
+            self.mac_active.eq(mac.step),
+            self.vector_active.eq(vector.active),
+            self.fetch_beat.eq(transfer.fetched.valid),
+            self.load_beat.eq(transfer.loaded.valid),
+            self.write_beat.eq(self.m_axi.w.valid & self.m_axi.w.ready),
+            self.failures[FAILURES.index("decode")].eq(sequencer.failure),
+        ]
+        for name, of, code in (
+            ("load", Engine.LOAD, Error.LOAD_BUS),
+            ("store", Engine.STORE, Error.STORE_BUS),
+        ):
+            failure = self.failures[FAILURES.index(name)]
+            m.d.comb += failure.index.eq(sequencer.index)
+            with m.If(transfer.failed & (engine == of)):
+                m.d.comb += failure.code.eq(code)

@@ -1,0 +1,218 @@
+"""SerialNest: the loops of the serial machine, for work of the array and of the vector unit."""
+
+from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from ..isa.config import Config
+from ..isa.instructions import Opcode
+from ..isa.serial import COUNT_BITS, POSITION_BITS
+from .serial_fields import capture, instruction_word_layout
+
+__all__ = ["SerialNest"]
+
+#: Where an engine's loops are described, and by which instruction the work itself.
+_WORK = {Opcode.MAC_LOOPS: Opcode.MAC, Opcode.VECTOR_LOOPS: Opcode.VECTOR}
+
+#: What the five levels are for each engine, outermost first. Lanes lie between the third and the
+#: fourth: there the vector unit's kernel begins, and the array's pixels.
+_LEVELS = {
+    Opcode.MAC_LOOPS: ("block", "kernel_row", "kernel_column", "row", "column"),
+    Opcode.VECTOR_LOOPS: (None, "row", "column", "kernel_row", "kernel_column"),
+}
+
+#: The level that lanes come before.
+_KERNEL = 3
+
+#: Positions: name, size of the map, the two levels that move it, and by how much the vector unit's
+#: pixels and kernel do.
+_POSITIONS = {
+    "y": ("y", "height", (1, 3), ("row_y", "kernel_row_y")),
+    "x": ("x", "width", (2, 4), ("column_x", "kernel_column_x")),
+}
+
+#: Bits of what a level adds to a position.
+_STEP_BITS = 6
+
+
+class SerialNest(wiring.Component):
+    """Run through the loops of a piece of work, and say where each operand lies.
+
+    All it needs to know it takes from the instructions' words as they pass. Work of the vector
+    unit has one loop more, over the lanes, between the columns and the kernel; nothing moves with
+    it.
+
+    Parameters
+    ----------
+    config : Config
+        Size of the activation buffer; number of lanes.
+
+    Members
+    -------
+    word : In(instruction_word_layout())
+        Words of instructions; none may come while the nest runs.
+    start : In(1)
+        Begin; the first iteration is there in the next cycle.
+    lanes : In(1)
+        There are lanes; otherwise the nest passes them over.
+    single : In(1)
+        The kernel has one step, whatever the settings say.
+    skip : In(1)
+        The present result's lanes and kernel steps are left out.
+    step : In(1)
+        Go on to the next iteration.
+    addr : Out(range(config.activation_words))
+        Word of the activation buffer.
+    inside : Out(1)
+        The position lies inside the feature map.
+    lane : Out(range(config.columns))
+        Lane.
+    begins : Out(1)
+        First iteration of the two innermost loops.
+    first_tile : Out(1)
+        First iteration of all loops but the two innermost.
+    inner_ends, pixel_ends, row_ends, ends : Out(1)
+        Last iteration of the two innermost loops; of the lanes too; of the third too; of all.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        inputs = ("start", "lanes", "single", "skip", "step")
+        outputs = ("begins", "first_tile", "inner_ends", "pixel_ends", "row_ends", "ends", "inside")
+        super().__init__(
+            {
+                "word": In(instruction_word_layout()),
+                **{name: In(1) for name in inputs},
+                "addr": Out(range(config.activation_words)),
+                "lane": Out(range(config.columns)),
+                **{name: Out(1) for name in outputs},
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        last = [Signal(name=f"last_{n}") for n in range(len(_LEVELS[Opcode.MAC_LOOPS]))]
+        last_lane = Signal()
+        # A level moves when all levels inside it are at their ends; the outermost of those that
+        # move advances, and the others start over.
+        # Which level that is does not hang on whether there is a step, so that the way is short.
+        moves, inner = [Signal(name=f"moves_{n}") for n in range(len(last))], Const(1, 1)
+        advances = [Signal(name=f"advances_{n}") for n in range(len(last))]
+        for level in reversed(range(len(last))):
+            m.d.comb += moves[level].eq(self.step & inner)
+            m.d.comb += advances[level].eq(inner & ~last[level])
+            inner = inner & last[level]
+            if level == _KERNEL:
+                lane_moves, inner = self.step & inner, inner & last_lane
+
+        for level in range(len(last)):
+            self._count(m, level, moves[level], last[level])
+        m.d.comb += last_lane.eq(self.skip | ~self.lanes | self.lane.all())
+        with m.If(self.start):
+            m.d.sync += self.lane.eq(0)
+        with m.Elif(lane_moves):
+            m.d.sync += self.lane.eq(Mux(last_lane, 0, self.lane + 1))
+        self._say_ends(m, last, last_lane)
+        self._move_addr(m, moves, advances)
+        walk = moves, advances
+        y = self._position(m, _POSITIONS["y"], walk)
+        x = self._position(m, _POSITIONS["x"], walk)
+        m.d.comb += self.inside.eq(y & x)
+        return m
+
+    def _say_ends(self, m, last, last_lane):
+        m.d.comb += [
+            self.inner_ends.eq(last[3] & last[4]),
+            self.pixel_ends.eq(self.inner_ends & last_lane),
+            self.row_ends.eq(self.pixel_ends & last[2]),
+            self.ends.eq(self.row_ends & last[1] & last[0]),
+        ]
+        with m.If(self.start):
+            m.d.sync += [self.begins.eq(1), self.first_tile.eq(1)]
+        with m.Elif(self.step):
+            m.d.sync += [
+                self.begins.eq(self.inner_ends),
+                self.first_tile.eq(self.first_tile & ~self.inner_ends),
+            ]
+
+    def _count(self, m, level, moves, last):
+        """Count the iterations of a level that are left."""
+        count = Signal(COUNT_BITS, name=f"count_{level}", reset_less=True)
+        left = Signal.like(count, name=f"left_{level}")
+        for loops, levels in _LEVELS.items():
+            name = levels[level]
+            if name is None:  # the vector unit has a level less
+                with m.If(self.word.valid & (self.word.opcode == loops)):
+                    m.d.sync += count.eq(1)
+            else:
+                capture(m, self.word, count, _WORK[loops] if name == "row" else loops, f"{name}s")
+        single, ends = (Signal(name=f"{n}_{level}", reset_less=True) for n in ("single", "ends"))
+        m.d.sync += single.eq(count == 1)
+        m.d.comb += last.eq(ends)
+        if level >= _KERNEL:
+            m.d.comb += last.eq(ends | self.single | self.skip)
+        with m.If(self.start):
+            m.d.sync += [left.eq(count), ends.eq(single)]
+        with m.Elif(moves):
+            m.d.sync += [left.eq(Mux(last, count, left - 1)), ends.eq(Mux(last, single, left == 2))]
+
+    def _move_addr(self, m, moves, advances):
+        """Keep the address at the first iteration of each loop."""
+        bits, drop = len(self.addr), exact_log2(self.config.word_bytes)
+        bases, strides = [], []
+        for level in range(len(moves)):
+            base = Signal(bits, name=f"addr_{level}", reset_less=True)
+            stride = Signal(bits, name=f"stride_{level}", reset_less=True)
+            capture(m, self.word, base, Opcode.MAC, "addr", drop=drop)
+            capture(m, self.word, base, Opcode.VECTOR, "addr")
+            for loops, levels in _LEVELS.items():
+                if levels[level] is not None:
+                    units = drop if loops is Opcode.MAC_LOOPS else 0
+                    capture(m, self.word, stride, loops, f"{levels[level]}_stride", drop=units)
+            bases.append(base)
+            strides.append(stride)
+        base, stride, moved = (Signal(bits, name=n) for n in ("base", "stride", "moved"))
+        m.d.comb += [base.eq(bases[_KERNEL - 1]), moved.eq(base + stride)]  # where lanes start over
+        for level in range(len(moves)):
+            with m.If(advances[level]):
+                m.d.comb += [base.eq(bases[level]), stride.eq(strides[level])]
+            with m.If(moves[level]):
+                m.d.sync += bases[level].eq(moved)
+        m.d.comb += self.addr.eq(bases[-1])
+
+    def _position(self, m, position, walk):
+        """Keep a position, which two levels move; return whether it lies inside."""
+        name, limit, levels, steps = position
+        (outer, inner), (moves, advances) = levels, walk
+        start, far, near = (
+            Signal(signed(POSITION_BITS), name=f"{name}_{n}", reset_less=True)
+            for n in ("start", outer, inner)
+        )
+        size = Signal(COUNT_BITS, name=limit, reset_less=True)
+        far_step, near_step = (
+            Signal(_STEP_BITS, name=f"{name}_step_{n}", reset_less=True) for n in levels
+        )
+        for loops, work in _WORK.items():
+            # What is the kernel for the one engine is the pixel for the other.
+            swapped = loops is Opcode.MAC_LOOPS
+            for register in (start, far, near):
+                capture(m, self.word, register, work, name)
+            capture(m, self.word, size, loops, limit)
+            capture(m, self.word, far_step, loops, steps[1 if swapped else 0])
+            capture(m, self.word, near_step, loops, steps[0 if swapped else 1])
+
+        far_moved, near_moved = (Signal.like(start, name=f"{name}_moved_{n}") for n in levels)
+        starts_over = Cat(advances[:outer]).any()
+        m.d.comb += far_moved.eq(Mux(starts_over, start, far + far_step))
+        with m.If(advances[inner]):
+            m.d.comb += near_moved.eq(near + near_step)
+        with m.Elif(starts_over | advances[outer]):
+            m.d.comb += near_moved.eq(far_moved)
+        with m.Else():
+            m.d.comb += near_moved.eq(far)
+        with m.If(moves[outer] & (starts_over | advances[outer])):
+            m.d.sync += far.eq(far_moved)
+        with m.If(moves[inner]):
+            m.d.sync += near.eq(near_moved)
+        return near.as_unsigned() < size

@@ -1,0 +1,203 @@
+"""SerialSequencer: takes a program's instructions one after the other."""
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import MemoryData
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from ..isa.config import INSTRUCTION_BYTES, Config
+from ..isa.instructions import ENGINES, Engine, Opcode, engine_of, is_work
+from ..isa.registers import Error
+from ..isa.serial import ADDRESS_BITS, INDEX_BITS
+from .interfaces import failure_layout
+from .serial_fields import WORD_BITS, instruction_word_layout
+from .serial_transfer import moved_layout
+from .storage import storage
+
+__all__ = ["SETTINGS", "SerialSequencer"]
+
+#: Settings of each engine, in the order in which they are kept and passed on.
+SETTINGS = {
+    Engine.MAC: (Opcode.MAC_LOOPS,),
+    Engine.VECTOR: (Opcode.VECTOR_LOOPS, Opcode.VECTOR_REQUANTIZE),
+}
+
+_WORDS = 8 * INSTRUCTION_BYTES // WORD_BITS
+
+
+class SerialSequencer(wiring.Component):
+    """Fetch, check and start one instruction after the other.
+
+    Settings are kept in a memory. Work is passed on as it comes, its engine's settings behind it;
+    then the engine starts. Waits are met, because whatever stands earlier is complete.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration that programs must name.
+
+    Members
+    -------
+    program_addr, length : In(ADDRESS_BITS), In(INDEX_BITS)
+        First instruction, and how many there are.
+    halt : In(1)
+        Begin nothing.
+    fetch : Out(1)
+        Pulse: fetch the instruction at ``pc``.
+    pc : Out(ADDRESS_BITS)
+        Where it lies.
+    fetched : In(moved_layout(config))
+        Its words.
+    word : Out(instruction_word_layout())
+        Words of instructions, as engines take them.
+    starts : Out(4)
+        Pulse: the engine's work begins.
+    done : In(1)
+        Pulse: it is complete.
+    engine : Out(Engine)
+        Whose work it is.
+    index : Out(INDEX_BITS)
+        The instruction's index.
+    finished : Out(1)
+        END was seen.
+    failure : Out(failure_layout())
+        The first wrong instruction. A program without END fails at its length.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        kept = sum(map(len, SETTINGS.values()))
+        self.contents = MemoryData(shape=WORD_BITS, depth=kept * _WORDS, init=[])
+        super().__init__(
+            {
+                "program_addr": In(ADDRESS_BITS),
+                "length": In(INDEX_BITS),
+                "halt": In(1),
+                "fetch": Out(1),
+                "pc": Out(ADDRESS_BITS),
+                "fetched": In(moved_layout(config)),
+                "word": Out(instruction_word_layout()),
+                "starts": Out(len(ENGINES)),
+                "done": In(1),
+                "engine": Out(range(len(ENGINES))),
+                "index": Out(INDEX_BITS),
+                "finished": Out(1),
+                "failure": Out(failure_layout()),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        opcode = Signal(8, reset_less=True)
+        replays, replayed = Signal(), Signal()
+        problem = self._judge(m, opcode)
+        self._pass_words(m, opcode, replays, replayed)
+        with m.FSM(name="instructions") as fsm:
+            m.d.comb += [self.finished.eq(fsm.ongoing("ENDED")), replays.eq(fsm.ongoing("REPLAY"))]
+            with m.State("BEGIN"):
+                m.d.sync += self.pc.eq(self.program_addr)
+                m.next = "FETCH"
+            with m.State("FETCH"):
+                missing = self.index == self.length
+                m.d.comb += self.fetch.eq(~self.halt & ~missing)
+                with m.If(missing):
+                    m.d.comb += self.failure.code.eq(Error.NO_END)
+                with m.Elif(~self.halt):
+                    m.next = "RECEIVE"
+            with m.State("RECEIVE"), m.If(self.fetched.valid & (self.fetched.addr == _WORDS - 1)):
+                m.next = "DECODE"
+            with m.State("DECODE"):
+                self._decode(m, opcode, problem)
+            with m.State("REPLAY"), m.If(replayed):
+                m.next = "START"
+            with m.State("START"):
+                m.d.comb += self.starts.eq(1 << self.engine)
+                m.next = "WORK"
+            with m.State("WORK"), m.If(self.done):
+                m.next = "ADVANCE"
+            with m.State("ADVANCE"):
+                m.d.sync += [self.index.eq(self.index + 1), self.pc.eq(self.pc + INSTRUCTION_BYTES)]
+                m.next = "FETCH"
+            with m.State("ENDED"):
+                m.next = "ENDED"  # until a reset
+        m.d.comb += self.failure.index.eq(self.index)
+        return m
+
+    def _decode(self, m, opcode, problem):
+        """Go where an instruction leads; one that is wrong leads nowhere."""
+        with m.If(problem != Error.NONE):
+            m.d.comb += self.failure.code.eq(problem)
+        with m.Elif(opcode == Opcode.END):
+            m.next = "ENDED"
+        with m.Elif(Cat(opcode == code for code in Opcode if is_work(code)).any()):
+            m.next = "REPLAY"
+        with m.Else():
+            m.next = "ADVANCE"
+
+    def _judge(self, m, opcode):
+        """Keep an instruction's opcode; return what is wrong with the instruction."""
+        failed, other = Signal(), Signal()
+        fetched, identity = self.fetched, Const(self.config.id, 32)
+        split = WORD_BITS - 8  # bits of the identity that the first word holds
+        with m.If(fetched.valid & (fetched.addr == 0)):
+            m.d.sync += [opcode.eq(fetched.data[:8]), failed.eq(fetched.error)]
+            m.d.sync += other.eq(fetched.data[8:] != identity[:split])
+        with m.Elif(fetched.valid):
+            m.d.sync += failed.eq(failed | fetched.error)
+            with m.If((fetched.addr == 1) & (fetched.data[:8] != identity[split:])):
+                m.d.sync += other.eq(1)
+        is_config = opcode == Opcode.CONFIG
+        known = Cat(opcode == code for code in Opcode if code is not Opcode.ILLEGAL).any()
+        problem = Signal(Error)
+        with m.If(failed):
+            m.d.comb += problem.eq(Error.FETCH_BUS)
+        with m.Elif((is_config | (self.index == 0)) & ~(is_config & ~other)):
+            m.d.comb += problem.eq(Error.WRONG_CONFIG)
+        with m.Elif(~known):
+            m.d.comb += problem.eq(Error.ILLEGAL_OPCODE)
+        with m.Switch(opcode):
+            for engine in ENGINES:
+                with m.Case(*(code for code in Opcode if engine_of(code) is engine)):
+                    m.d.comb += self.engine.eq(engine)
+        return problem
+
+    def _pass_words(self, m, opcode, replays, replayed):
+        """Pass on what is fetched, and keep settings; pass these on when work needs them."""
+        m.submodules.settings = settings = storage(self.contents)
+        write, read = settings.write_port(), settings.read_port()
+        fetched, word = self.fetched, self.word
+        number = fetched.addr[: exact_log2(_WORDS)]
+        code = Mux(number == 0, fetched.data[:8], opcode)
+        kept = [setting for engine in SETTINGS for setting in SETTINGS[engine]]
+        slot = Signal(range(len(kept)))
+        for index, setting in enumerate(kept):
+            with m.If(code == setting):
+                m.d.comb += [slot.eq(index), write.en.eq(fetched.valid)]
+        m.d.comb += [write.addr.eq(Cat(number, slot)), write.data.eq(fetched.data)]
+
+        place = Signal.like(read.addr, reset_less=True)
+        passes, passed = Signal(), Signal.like(place, reset_less=True)
+        first = _WORDS * len(SETTINGS[Engine.MAC])
+        ends = Mux(self.engine == Engine.MAC, first - 1, self.contents.depth - 1)
+        keeps = (self.engine == Engine.MAC) | (self.engine == Engine.VECTOR)
+        m.d.comb += [read.addr.eq(place), replayed.eq(~keeps | (passes & (passed == ends)))]
+        with m.If(replays):
+            m.d.sync += place.eq(place + 1)
+        with m.Else():
+            m.d.sync += place.eq(Mux(self.engine == Engine.MAC, 0, first))
+        m.d.sync += [passes.eq(replays & keeps & ~replayed), passed.eq(place)]
+
+        # A register cuts the way from the bus to the engines; they start later than that.
+        m.d.sync += [
+            word.valid.eq(fetched.valid | passes),
+            word.opcode.eq(code),
+            word.number.eq(number),
+            word.bits.eq(fetched.data),
+        ]
+        with m.If(passes):
+            m.d.sync += [word.number.eq(passed[: exact_log2(_WORDS)]), word.bits.eq(read.data)]
+            with m.Switch(passed[exact_log2(_WORDS) :]):
+                for index, setting in enumerate(kept):
+                    with m.Case(index):
+                        m.d.sync += word.opcode.eq(setting)

@@ -1,0 +1,174 @@
+"""The serial machine's time: the sum of what its instructions take, one after the other."""
+
+from dataclasses import dataclass, field
+
+from ...isa.config import INSTRUCTION_BYTES, Config
+from ...isa.instructions import ENGINES, Engine, Opcode, VectorSource, engine_of, is_work
+from ...isa.timing import (
+    SERIAL_ANSWERED,
+    SERIAL_BURST,
+    SERIAL_DECODE,
+    SERIAL_FETCH,
+    SERIAL_KERNEL,
+    SERIAL_NEXT,
+    SERIAL_RESULT,
+    SERIAL_RUN_END,
+    SERIAL_SKIP,
+    SERIAL_SUM,
+    SERIAL_WRITE,
+    serial_mac_done,
+    serial_start,
+)
+from .engine_queue import Wait
+from .listing import Fields, Listing
+from .memory import Memory
+
+__all__ = ["SerialMachine"]
+
+
+def _counters() -> dict[str, int]:
+    return dict.fromkeys(("mac", "vector", "fetched", "loaded", "written"), 0)
+
+
+@dataclass
+class SerialMachine:
+    """Run one program.
+
+    Parameters
+    ----------
+    config : Config
+        The accelerator, with ``serial``.
+    listing : list
+        Instructions up to END.
+    memory : Memory
+        External memory.
+
+    Attributes
+    ----------
+    starts, dones : list of list of int
+        Cycles in which each engine's pieces of work start and complete.
+    begins : list of int
+        Cycle of the first operand of each MAC work.
+    reads, fetches, writes : list of (int, int)
+        Last beat of each burst, and its beats.
+    counts : dict
+        Cycles with an operand of the array and with one of the vector unit, and beats.
+    """
+
+    config: Config
+    listing: Listing
+    memory: Memory
+    starts: list[list[int]] = field(default_factory=lambda: [[] for _ in ENGINES])
+    dones: list[list[int]] = field(default_factory=lambda: [[] for _ in ENGINES])
+    begins: list[int] = field(default_factory=list)
+    reads: list[tuple[int, int]] = field(default_factory=list)
+    fetches: list[tuple[int, int]] = field(default_factory=list)
+    writes: list[tuple[int, int]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=_counters)
+
+    def run(self) -> int:
+        """Run to the end, and return the cycles that it took."""
+        settings: dict[Opcode, Fields] = {}
+        now = SERIAL_FETCH  # the cycle in which the next instruction is asked for
+        beats = INSTRUCTION_BYTES // self.config.bus_bytes
+        for index, (opcode, fields) in enumerate(self.listing):
+            address = index * INSTRUCTION_BYTES
+            fetched = self._read(now + 1, address, beats, self.fetches)
+            self.counts["fetched"] += beats
+            decoded = fetched + SERIAL_DECODE
+            now = decoded + SERIAL_NEXT
+            engine = engine_of(opcode)
+            if opcode is Opcode.END:
+                return decoded + SERIAL_RUN_END
+            if engine is None or not is_work(opcode):
+                settings[opcode] = fields
+                continue
+            start = decoded + serial_start(engine)
+            done = self._work(engine, start, fields, settings)
+            self.starts[engine].append(start)
+            self.dones[engine].append(done)
+            now = done + SERIAL_NEXT
+        raise AssertionError("a listing ends with END")
+
+    def waits(self) -> list[list[int]]:
+        """Return what each piece of work waited for last: its instruction, always."""
+        return [[Wait.FETCH] * len(starts) for starts in self.starts]
+
+    def zeros(self) -> list[list[int]]:
+        """Return a zero for each piece of work."""
+        return [[0] * len(starts) for starts in self.starts]
+
+    def _work(
+        self, engine: Engine, start: int, work: Fields, settings: dict[Opcode, Fields]
+    ) -> int:
+        """Return when work is complete that starts in a cycle."""
+        if engine is Engine.MAC:
+            return self._mac(start, settings[Opcode.MAC_LOOPS], work)
+        if engine is Engine.VECTOR:
+            loops = settings[Opcode.VECTOR_LOOPS]
+            return self._vector(start, loops, settings[Opcode.VECTOR_REQUANTIZE], work)
+        return self._transfer(engine, start, work)
+
+    def _mac(self, start: int, loops: Fields, work: Fields) -> int:
+        tiles = loops["blocks"] * loops["kernel_rows"] * loops["kernel_columns"]
+        pixels = work["rows"] * loops["columns"]
+        self.begins.append(start + 1)
+        self.counts["mac"] += tiles * pixels
+        last = start + (tiles - 1) * max(pixels, self.config.rows) + pixels
+        return last + serial_mac_done(self.config)
+
+    def _vector(self, start: int, loops: Fields, requantize: Fields, work: Fields) -> int:
+        """Return the end of the work: columns take what they take, results in them more."""
+        kernel = loops["source"] == VectorSource.ACTIVATION
+        steps = loops["kernel_rows"] * loops["kernel_columns"] if kernel else 1
+        lane = steps + SERIAL_KERNEL if kernel else SERIAL_SUM
+        result = self.config.columns * lane
+        if kernel or requantize["residual"]:
+            result += SERIAL_WRITE
+        columns, rows = loops["columns"], work["rows"]
+        results = len(range(loops["emit_first"], columns, loops["emit_period"]))
+        self.counts["vector"] += rows * results * self.config.columns * steps
+        total = rows * (results * result + (columns - results) * SERIAL_SKIP)
+        last = results and (columns - 1 - loops["emit_first"]) % loops["emit_period"] == 0
+        if last and (kernel or requantize["residual"]):
+            total -= SERIAL_WRITE  # which comes at the end anyway
+        return start + total + SERIAL_RESULT
+
+    def _transfer(self, engine: Engine, start: int, work: Fields) -> int:
+        now, words = start + 1, work["words"]
+        for run in range(work["runs"] if words else 0):
+            address = work["offset"] + run * work["memory_pitch"]
+            if engine is Engine.LOAD:
+                now = self._read(now + 1, address, words, self.reads) + SERIAL_BURST
+                self.counts["loaded"] += words
+            else:
+                now = self._write(now + 1, address, words) + SERIAL_BURST
+                self.counts["written"] += words
+        return now
+
+    def _bursts(self, address: int, words: int) -> list[int]:
+        """Return the beats of the bursts that a run is cut into."""
+        longest, beat = self.config.burst_beats, address // self.config.bus_bytes
+        bursts = []
+        while words:
+            bursts.append(min(words, longest - beat % longest))
+            beat, words = beat + bursts[-1], words - bursts[-1]
+        return bursts
+
+    def _read(self, ask: int, address: int, words: int, bursts: list[tuple[int, int]]) -> int:
+        """Return the cycle of the last beat of words that are asked for in a cycle."""
+        for beats in self._bursts(address, words):
+            last = ask + self.memory.latency + (beats - 1) * self.memory.interval
+            bursts.append((last, beats))
+            ask = last + SERIAL_BURST
+        return last
+
+    def _write(self, ask: int, address: int, words: int) -> int:
+        """Return the cycle of the answer to the last burst."""
+        pace = max(2, self.memory.interval)
+        for beats in self._bursts(address, words):
+            last = ask + 2 + (beats - 1) * pace
+            self.writes.append((last, beats))
+            answer = last + max(SERIAL_ANSWERED, self.memory.latency)
+            ask = answer + SERIAL_BURST
+        return answer

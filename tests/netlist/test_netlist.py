@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from shiftloom.boards.board import BoardError
+from shiftloom.boards.families import FAMILIES
 from shiftloom.boards.gates import MODELLED, cell_models, netlist_verilog
 from shiftloom.flow.demonstration import DEMO
 from shiftloom.flow.errors import FlowError

@@ -50,8 +50,8 @@ _UTILIZATION = {
     "mobilenet_v1": 0.88,
     "mobilenet_v2": 0.75,
     "vgg19_convolutions": 0.95,
-    "resnet8": 0.80,
-    "ds_cnn": 0.45,
+    "resnet8": 0.93,
+    "ds_cnn": 0.65,
 }
 _CYCLES = {"mobilenet_v1_025_96": 135_000}
 

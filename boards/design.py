@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..hw.verilog import plain_rtlil, without_collisions
+from ..hw.rtlil_text import plain_rtlil
 from ..isa.config import Config
 from .block_memory import check_memory
 from .board import Board
@@ -62,5 +62,5 @@ def make_design(board: Board, config: Config, *, clock_hz: int, memory_bytes: in
     text = files[f"{TOP}.il"]
     constraints = files[f"{TOP}.{ending}"]
     rtlil, kept = (t.decode() if isinstance(t, bytes) else t for t in (text, constraints))
-    plain = without_collisions(plain_rtlil(rtlil, TOP, _ATTRIBUTES))
+    plain = plain_rtlil(rtlil, TOP, _ATTRIBUTES)
     return Design(rtlil=plain, constraints=kept, platform=platform)

@@ -38,6 +38,7 @@ FAMILY = Family(
     constraints="pcf",
     place=_place,
     pack=("top.config", "top.bit"),
+    bitstream="top.bit",
     make_clock=make_ice40_clock,
     kinds={
         "SB_LUT4": "LUT",

@@ -9,8 +9,8 @@ from amaranth.hdl import MemoryData
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from shiftloom.hw.rtlil_text import plain_rtlil
 from shiftloom.hw.storage import storage
-from shiftloom.hw.verilog import plain_rtlil
 
 
 class TwoMemories(wiring.Component):

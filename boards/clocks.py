@@ -16,6 +16,7 @@ __all__ = [
     "make_domain",
     "make_ecp5_clock",
     "make_ice40_clock",
+    "within",
 ]
 
 #: Frequencies that the ECP5's oscillator and phase detector allow, as Project Trellis' ecppll has
@@ -50,10 +51,10 @@ def ecp5_loop(input_hz: int, output_hz: int) -> Ecp5Loop:
     for input_divider in range(1, 129):
         feedback, rest = divmod(output_hz * input_divider, input_hz)
         detector = input_hz / input_divider
-        if rest or not 1 <= feedback <= 128 or not _within(detector, _DETECTOR_HZ):
+        if rest or not 1 <= feedback <= 128 or not within(detector, _DETECTOR_HZ):
             continue
         for output_divider in range(128, 0, -1):
-            if _within(output_hz * output_divider, _VCO_HZ):
+            if within(output_hz * output_divider, _VCO_HZ):
                 return Ecp5Loop(
                     input_divider=input_divider,
                     feedback_divider=feedback,
@@ -62,7 +63,8 @@ def ecp5_loop(input_hz: int, output_hz: int) -> Ecp5Loop:
     raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
 
 
-def _within(value: float, limits: tuple[int, int]) -> bool:
+def within(value: float, limits: tuple[int, int]) -> bool:
+    """Return whether a frequency in hertz keeps a phase-locked loop's limits."""
     return limits[0] <= value <= limits[1]
 
 
@@ -134,12 +136,12 @@ def ice40_loop(input_hz: int, output_hz: int) -> Ice40Loop:
     """
     for reference in range(16):
         detector = input_hz / (reference + 1)
-        if not _within(detector, _ICE40_DETECTOR_HZ):
+        if not within(detector, _ICE40_DETECTOR_HZ):
             continue
         for output in range(1, 7):
             vco = output_hz << output
             feedback, rest = divmod(vco * (reference + 1), input_hz)
-            if rest or not 1 <= feedback <= 128 or not _within(vco, _ICE40_VCO_HZ):
+            if rest or not 1 <= feedback <= 128 or not within(vco, _ICE40_VCO_HZ):
                 continue
             chosen = sum(detector >= least for least in _ICE40_FILTER_HZ)
             return Ice40Loop(

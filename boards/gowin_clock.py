@@ -6,7 +6,7 @@ from amaranth import Const, Instance, Module
 from amaranth.lib import io
 
 from .board import BoardError
-from .clocks import make_domain
+from .clocks import make_domain, within
 
 __all__ = ["GowinLoop", "gowin_loop", "make_gowin_clock"]
 
@@ -39,20 +39,16 @@ def gowin_loop(input_hz: int, output_hz: int) -> GowinLoop:
     for input_divider in _DIVIDERS:
         feedback, rest = divmod(output_hz * input_divider, input_hz)
         detector = input_hz / input_divider
-        if rest or feedback not in _DIVIDERS or not _within(detector, _DETECTOR_HZ):
+        if rest or feedback not in _DIVIDERS or not within(detector, _DETECTOR_HZ):
             continue
         for output_divider in _OUTPUT_DIVIDERS:
-            if _within(output_hz * output_divider, _VCO_HZ):
+            if within(output_hz * output_divider, _VCO_HZ):
                 return GowinLoop(
                     input_divider=input_divider,
                     feedback_divider=feedback,
                     output_divider=output_divider,
                 )
     raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
-
-
-def _within(value: float, limits: tuple[int, int]) -> bool:
-    return limits[0] <= value <= limits[1]
 
 
 def make_gowin_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) -> None:

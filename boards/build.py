@@ -174,7 +174,7 @@ def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
         if found:
             tell(f"synthesizing: {found[1].lower()}", 1, _STEPS)
 
-    (folder / "synthesis.log").write_text(YOSYS.run(["-p", script], folder, watch))
+    YOSYS.run(["-p", script], folder, watch, log="synthesis.log")
 
 
 def _place(family: Family, arguments: tuple[str, ...], folder: Path, tell: Progress) -> None:
@@ -185,4 +185,4 @@ def _place(family: Family, arguments: tuple[str, ...], folder: Path, tell: Progr
             if text in line:
                 tell(stage, 2, _STEPS)
 
-    (folder / "place.log").write_text(family.placer.run(arguments, folder, watch))
+    family.placer.run(arguments, folder, watch, log="place.log")

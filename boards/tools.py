@@ -1,6 +1,7 @@
 """Synthesis tools that come as Python packages: found, run, and watched."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -86,7 +87,11 @@ class Tool:
         return Path(found.origin).parent / "share"
 
     def run(
-        self, arguments: Sequence[str], folder: Path, watch: Callable[[str], None] | None = None
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        watch: Callable[[str], None] | None = None,
+        log: str = "",
     ) -> str:
         """Run the tool in a folder and return what it printed.
 
@@ -98,6 +103,8 @@ class Tool:
             Where it runs.
         watch : callable, optional
             Called with each line that it prints.
+        log : str, optional
+            File of the folder that gets each line as it is printed.
 
         Raises
         ------
@@ -109,18 +116,22 @@ class Tool:
         given = "" if self.submodule else "sys.argv[1:]"
         call = f"import sys, {module} as m; sys.exit(m.{self.function}({given}))"
         lines = []
-        with subprocess.Popen(
-            [sys.executable, "-c", call, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        ) as process:
+        with (
+            open(folder / log if log else os.devnull, "w", encoding="utf-8", buffering=1) as kept,
+            subprocess.Popen(
+                [sys.executable, "-c", call, *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+        ):
             try:
                 for line in process.stdout or ():
                     lines.append(line)
+                    kept.write(line)
                     if watch is not None:
                         watch(line.rstrip())
             except BaseException:

@@ -64,6 +64,10 @@ class Config:
         1: a machine for the smallest chips, which does one thing after the other and whose vector
         unit has one lane for all channels (:mod:`shiftloom.isa.serial`). Needs four rows, columns
         and bytes of the bus, one tap, and neither thresholds nor bit array.
+    pipeline : int
+        1: more registers, for a faster clock; work takes some cycles longer from start to end
+        (:mod:`shiftloom.isa.timing`), and no more of them pass between results. 0 in a serial
+        machine.
 
     Raises
     ------
@@ -85,6 +89,7 @@ class Config:
     threshold_bits: int = 4
     bit_lanes: int = 0
     serial: int = 0
+    pipeline: int = 0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -97,6 +102,7 @@ class Config:
         self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
         self._check_bits()
         self._check("serial", self.serial in (0, 1), "be 0 or 1")
+        self._check("pipeline", self.pipeline in (0, 1), "be 0 or 1")
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
         burst = self.burst_beats * self.bus_bytes
@@ -131,7 +137,7 @@ class Config:
     def _check_serial(self) -> None:
         for name, right in (("rows", 4), ("columns", 4), ("bus_bytes", 4), ("vector_taps", 1)):
             self._check(name, getattr(self, name) == right, f"be {right} in a serial machine")
-        for name in ("threshold_bits", "bit_lanes"):
+        for name in ("threshold_bits", "bit_lanes", "pipeline"):
             self._check(name, getattr(self, name) == 0, "be 0 in a serial machine")
         for name in ("activation_words", "weight_words", "parameter_words"):
             words = getattr(self, name)
@@ -199,8 +205,10 @@ class Config:
     def id(self) -> int:
         """32-bit identity: equal for equal hardware, whatever its name."""
         # What came later counts only where it is used: other identities stay what they were.
-        names = [f.name for f in fields(self) if f.name not in ("name", "serial")]
+        later = ("serial", "pipeline")
+        names = [f.name for f in fields(self) if f.name not in ("name", *later)]
         values = [ISA_VERSION, *(getattr(self, name) for name in names), *(1,) * self.serial]
+        values += ["pipeline"] * self.pipeline
         digest = hashlib.sha256(",".join(map(str, values)).encode()).digest()
         return int.from_bytes(digest[:4], "little")
 

@@ -45,14 +45,14 @@ class Machine:
 
     def __init__(self, config: Config, listing: Listing, length: int, memory: Memory) -> None:
         self._config = config
-        self._tokens = Tokens()
+        self._tokens = Tokens(config)
         self.dones = self._tokens.dones
         self.starts: list[list[int]] = [[] for _ in ENGINES]
         self.waits: list[list[int]] = [[] for _ in ENGINES]
         self.waited: list[list[int]] = [[] for _ in ENGINES]
         self._left = sum(is_work(opcode) for opcode, _ in listing)
         self.agenda = agenda = Agenda()
-        self._queues = [EngineQueue(engine, self._tokens) for engine in ENGINES]
+        self._queues = [EngineQueue(config, engine, self._tokens) for engine in ENGINES]
         self._alarms = [Alarm(agenda, self._starter(engine)) for engine in ENGINES]
         self._buffer = buffer = ActivationBuffer()
         self.fetch = Fetch(config, listing, length, self._queues, self._consider)

@@ -19,12 +19,15 @@ class EngineQueue(wiring.Component):
     """Turn one engine's instructions into jobs.
 
     Settings take one cycle each at the head of the queue and stay in force. Work leaves as a job
-    when the completed counts have reached its waits, at most one each cycle, in order.
+    when the completed counts have reached its waits, at most one each cycle, in order; with
+    ``pipeline`` one in two cycles, and one cycle after the counts.
 
     Parameters
     ----------
     engine : Engine
         Whose queue it is.
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -39,8 +42,8 @@ class EngineQueue(wiring.Component):
     #: Cycles from the transfer on ``i`` to the first cycle its job is valid, if nothing waits.
     latency = 2
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, pipeline: int = 0) -> None:
+        self.engine, self.pipeline = engine, pipeline
         super().__init__(
             {
                 "i": In(stream.Signature(instruction_layout())),
@@ -72,7 +75,7 @@ class EngineQueue(wiring.Component):
         is_work = work.opcode == parts["work"]
         waits = [work[f"wait_{engine.name.lower()}"] for engine in ENGINES]
         met = [count >= wait for count, wait in zip(self.completed, waits, strict=True)]
-        starts = is_work & met[0] & met[1] & met[2] & met[3]
+        starts = is_work & self._checked(m, met[0] & met[1] & met[2] & met[3], queue.o)
         m.d.comb += [
             self.job.valid.eq(queue.o.valid & starts),
             self.job.p.work.eq(work),
@@ -86,3 +89,11 @@ class EngineQueue(wiring.Component):
                     m.d.sync += settings.eq(view)
                 m.d.comb += self.job.p[name].eq(settings)
         return m
+
+    def _checked(self, m, met, head):
+        """Return whether the waits of the head are met, or were in the cycle before."""
+        if not self.pipeline:
+            return met
+        checked = Signal()
+        m.d.sync += checked.eq(met & head.valid & ~head.ready)
+        return checked

@@ -20,6 +20,7 @@ __all__ = [
     "instruction_layout",
     "job_layout",
     "job_parts",
+    "read_latency",
     "read_signature",
     "result_layout",
     "write_layout",
@@ -95,10 +96,15 @@ def result_layout(config: Config) -> data.StructLayout:
     return data.StructLayout({**layout.members, **mask})
 
 
-def read_signature(words: int, config: Config) -> wiring.Signature:
-    """Return a read port as its user sees it: a stream of addresses, data one cycle later.
+def read_latency(config: Config) -> int:
+    """Return the cycles from an address of the activation buffer to its data."""
+    return 1 + config.pipeline
 
-    ``data`` holds the word of the address that was transferred in the cycle before.
+
+def read_signature(words: int, config: Config) -> wiring.Signature:
+    """Return a read port as its user sees it: a stream of addresses, and data.
+
+    ``data`` holds the word of the address that was transferred ``read_latency`` cycles before.
     """
     return wiring.Signature(
         {
@@ -114,16 +120,17 @@ def private_read_signature(words: int, width: int) -> wiring.Signature:
 
 
 def window_read_signature(config: Config) -> wiring.Signature:
-    """Return the feeder's read port: never waits, data one cycle later.
+    """Return the feeder's read port: never waits, data ``read_latency`` cycles later.
 
     ``data`` holds the word at ``addr`` below the word after it, which is the first word of the
-    buffer if ``addr`` is the last. Without ``wide`` the upper word is arbitrary.
+    buffer if ``addr`` is the last. Without ``wide`` the upper word is arbitrary. ``banks`` says
+    which banks are read, one bit each; all of it comes from registers.
     """
     return wiring.Signature(
         {
-            "valid": Out(1),
             "addr": Out(range(config.activation_words)),
             "wide": Out(1),
+            "banks": Out(config.activation_banks),
             "data": In(16 * config.word_bytes),
         }
     )

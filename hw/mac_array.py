@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
-from .mac_column import MacColumn, sum_width
+from .mac_column import MacColumn, array_latency, sum_width
 
 __all__ = ["MacArray", "array_load_layout"]
 
@@ -26,7 +26,8 @@ class MacArray(wiring.Component):
 
     Nothing stalls: whoever reads ``totals`` knows when they are meant. Operands, loads and swaps
     all travel as diagonal waves of one speed, so a matrix may be swapped in one cycle after its
-    last row entered, and the first row of another may enter in the cycle of the swap.
+    last row entered, and the first row of another may enter in the cycle of the swap (with
+    ``pipeline``: in the cycle after it).
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class MacArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from operands to the total of column 0."""
-        return self.config.rows + 1
+        return array_latency(self.config)
 
     def elaborate(self, platform):
         m = Module()
@@ -75,7 +76,7 @@ class MacArray(wiring.Component):
         rows, columns = range(self.config.rows), range(self.config.columns)
         operands = Signal(data.ArrayLayout(signed(8), len(rows)))
         swaps = Signal(len(rows))
-        swap = self.swap
+        swap = delayed(self.swap, self.config.pipeline, "swap_ahead")
         for row in rows:
             m.d.comb += operands[row].eq(delayed(self.operands[row], row, f"operand_{row}"))
             m.d.comb += swaps[row].eq(swap)

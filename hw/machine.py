@@ -112,7 +112,7 @@ class Machine(wiring.Component):
         }
         starts = []
         for engine, job in jobs.items():
-            queue = EngineQueue(engine)
+            queue = EngineQueue(engine, self.config.pipeline)
             m.submodules[f"{engine.name.lower()}_queue"] = queue
             connect(m, decode.queues[engine], queue.i)
             connect(m, queue.job, job)

@@ -1,0 +1,78 @@
+"""Multiplier: a product of signed bytes between registers of its own."""
+
+from amaranth import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Multiplier"]
+
+#: Bits of an operand of the ECP5's multiplier.
+_DSP_BITS = 18
+
+
+class Multiplier(wiring.Component):
+    """``product = a * b``, two cycles later; ``b`` stays until another is taken.
+
+    On an ECP5 all registers are those of its multiplier: what is between them is known to be fast,
+    wherever the operands come from. Synthesis would leave them outside.
+
+    Members
+    -------
+    a : In(signed(8))
+        A factor each cycle.
+    b : In(signed(8))
+        The other one, if ``take`` is set.
+    take : In(1)
+        ``b`` counts from the ``a`` of this cycle on.
+    product : Out(signed(16))
+        Product.
+    """
+
+    #: Cycles from a factor to its product.
+    latency = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            {"a": In(signed(8)), "b": In(signed(8)), "take": In(1), "product": Out(signed(16))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        if getattr(platform, "family", None) == "ecp5":
+            self._cell(m)
+            return m
+        a, b = (Signal(signed(8), name=name, reset_less=True) for name in ("left", "right"))
+        with m.If(self.take):
+            m.d.sync += b.eq(self.b)
+        m.d.sync += [a.eq(self.a), self.product.eq(a * b)]
+        return m
+
+    def _cell(self, m):
+        """Make the multiplier of an ECP5."""
+        product = Signal(2 * _DSP_BITS)
+        ports = {}
+        for name, value in (("A", self.a), ("B", self.b)):
+            for bit in range(_DSP_BITS):
+                ports[f"i_{name}{bit}"] = value[min(bit, len(value) - 1)]
+        m.submodules.cell = Instance(
+            "MULT18X18D",
+            p_REG_INPUTA_CLK="CLK0",
+            p_REG_INPUTA_CE="CE0",
+            p_REG_INPUTB_CLK="CLK0",
+            p_REG_INPUTB_CE="CE1",
+            p_REG_OUTPUT_CLK="CLK0",
+            p_REG_OUTPUT_CE="CE0",
+            p_GSR="DISABLED",
+            p_SOURCEB_MODE="B_INPUT",
+            i_CLK0=ClockSignal(),
+            i_CE0=Const(1),
+            i_CE1=self.take,
+            i_RST0=Const(0),
+            i_SIGNEDA=Const(1),
+            i_SIGNEDB=Const(1),
+            i_SOURCEA=Const(0),
+            i_SOURCEB=Const(0),
+            **ports,
+            **{f"o_P{bit}": product[bit] for bit in range(2 * _DSP_BITS)},
+        )
+        m.d.comb += self.product.eq(product)

@@ -20,6 +20,7 @@ __all__ = [
     "instruction_layout",
     "job_layout",
     "job_parts",
+    "read_latency",
     "read_signature",
     "result_layout",
     "write_layout",
@@ -95,10 +96,15 @@ def result_layout(config: Config) -> data.StructLayout:
     return data.StructLayout({**layout.members, **mask})
 
 
-def read_signature(words: int, config: Config) -> wiring.Signature:
-    """Return a read port as its user sees it: a stream of addresses, data one cycle later.
+def read_latency(config: Config) -> int:
+    """Return the cycles from an address of the activation buffer to its data."""
+    return 1 + config.pipeline
 
-    ``data`` holds the word of the address that was transferred in the cycle before.
+
+def read_signature(words: int, config: Config) -> wiring.Signature:
+    """Return a read port as its user sees it: a stream of addresses, and data.
+
+    ``data`` holds the word of the address that was transferred ``read_latency`` cycles before.
     """
     return wiring.Signature(
         {

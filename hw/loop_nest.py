@@ -58,12 +58,18 @@ def nest_layout(counts: Mapping[str, int], values: Mapping[str, Affine]) -> data
 
 
 def iteration_layout(counts: Mapping[str, int], values: Mapping[str, Affine]) -> data.StructLayout:
-    """Return what one iteration says: values, and which loops are at their first or last index."""
+    """Return what one iteration says: values, and which loops are at their first or last index.
+
+    ``turns`` says of each loop whether all loops inside it are at their last index, and ``ends``
+    whether all loops are. They are known from registers as ``last`` is.
+    """
     return data.StructLayout(
         {
             "values": data.StructLayout({name: v.shape(counts) for name, v in values.items()}),
             "first": data.StructLayout(dict.fromkeys(counts, 1)),
             "last": data.StructLayout(dict.fromkeys(counts, 1)),
+            "turns": data.StructLayout(dict.fromkeys(counts, 1)),
+            "ends": 1,
         }
     )
 
@@ -104,11 +110,12 @@ class LoopNest(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        loads = Signal()
-        ends = Signal()
+        loads, ends, turns = Signal(), self.o.p.ends, self.o.p.turns
+        steps = Signal()
         m.d.comb += [
             self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
             loads.eq(~self.o.valid | ends),
+            steps.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(self.nest.ready):
             m.d.sync += self.o.valid.eq(self.nest.valid)
@@ -116,46 +123,50 @@ class LoopNest(wiring.Component):
         # The innermost loop that is not at its end advances; the loops inside it start over. All
         # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
         # Without an iteration they follow the nest that is offered, whether there is one or not.
-        turns = Signal(len(self.counts))
-        advances = Signal(len(self.counts), reset_less=True)
-        levels = {level: n for n, level in enumerate(reversed(self.counts))}
-        moves = {k: ~self.o.valid | (self.o.ready & turns[n]) for k, n in levels.items()}
+        levels = list(reversed(self.counts))
+        advances = {k: Signal(name=f"advances_{k}") for k in levels}
+        moves = {k: ~self.o.valid | (self.o.ready & turns[k]) for k in levels}
         following = Const(1, 1)
-        for level, n in levels.items():
-            last = self._count(m, level, loads, moves[level], turns[n])
-            with m.If(~self.o.valid | self.o.ready):
-                m.d.sync += [self.o.p.last[level].eq(last), turns[n].eq(following)]
-                m.d.sync += advances[n].eq(following & ~last)
+        for level in levels:
+            last = self._count(m, level, loads, moves[level])
+            with m.If(steps):
+                m.d.sync += [self.o.p.last[level].eq(last), turns[level].eq(following)]
+                m.d.sync += advances[level].eq(following & ~last & ~(loads & ~self.nest.valid))
             following = following & last
-        with m.If(~self.o.valid | self.o.ready):
+        with m.If(steps):
             m.d.sync += ends.eq(following)
-        chosen = {level: advances[n] for level, n in levels.items()}
         for name in self.values:
-            self._move(m, name, loads, chosen, moves)
+            self._move(m, name, loads, advances, moves)
         return m
 
-    def _count(self, m, level, loads, moves, turn):
+    def _count(self, m, level, loads, moves):
         """Keep the iterations that are left, and the flags at both ends; return the next ``last``.
 
         What is returned holds if there is a step at all.
         """
         width = self.counts[level]
         most, left = (Signal(width, name=f"{level}_{n}", reset_less=True) for n in ("most", "left"))
-        single = Signal(name=f"{level}_single", reset_less=True)
-        first, last = self.o.p.first[level], self.o.p.last[level]
+        # Whether there is one iteration in all; whether one is left of two, and of those to come.
+        single, double, one = (
+            Signal(name=f"{level}_{n}", reset_less=True) for n in ("single", "double", "one")
+        )
+        flags = self.o.p.first, self.o.p.last, self.o.p.turns
+        first, last, turn = (of_levels[level] for of_levels in flags)
         count = self.nest.p.counts[level]
         following = Signal(name=f"{level}_following")
-        moved = Mux(last, single, left == 1)
+        moved = Mux(last, single, one)
         m.d.comb += following.eq(Mux(loads, count == 1, Mux(turn, moved, last)))
+        two = Const(2, width)  # 0 if that stands for it
         with m.If(moves):
             with m.If(loads):
                 m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
-                m.d.sync += first.eq(1)
+                m.d.sync += [first.eq(1), double.eq(count == two), one.eq(count == two)]
             with m.Else():
                 m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
+                m.d.sync += one.eq(Mux(last, double, left == 2))
         return following
 
-    def _move(self, m, name, loads, chosen, moves):
+    def _move(self, m, name, loads, advances, moves):
         """Keep a value at the first iteration of each loop that it moves with."""
         value = self.values[name]
         shape = value.shape(self.counts)
@@ -164,22 +175,24 @@ class LoopNest(wiring.Component):
         bases = {k: Signal(shape, name=f"{name}_{k}", reset_less=True) for k in moving}
         m.d.comb += self.o.p.values[name].eq(bases[moving[-1]])
 
-        takes = self.nest.ready
+        # No loop advances while a nest is loaded, whose start is the base then.
+        takes, first = self.nest.ready, Signal(shape, name=f"{name}_first")
+        m.d.comb += first.eq(self.nest.p.start[name])
         strides = {level: self._stride(m, name, level, takes) for level in moving}
-        base, stride, outer = 0, 0, start
+        base, stride, outer = Mux(loads, first, 0), 0, start
         for level in self.counts:
             step = Signal(shape, name=f"{name}_step_{level}")
             m.d.comb += step.eq(strides.get(level, 0))
-            base |= Mux(chosen[level], bases.get(level, outer), 0)
-            stride |= Mux(chosen[level], step, 0)
+            base |= Mux(advances[level], bases.get(level, outer), 0)
+            stride |= Mux(advances[level], step, 0)
             outer = bases.get(level, outer)
         moved = Signal(shape, name=f"{name}_moved")
         m.d.comb += moved.eq(base + stride)
         for level in moving:
             with m.If(moves[level]):
-                m.d.sync += bases[level].eq(Mux(loads, self.nest.p.start[name], moved))
+                m.d.sync += bases[level].eq(moved)
         with m.If(takes):
-            m.d.sync += start.eq(self.nest.p.start[name])
+            m.d.sync += start.eq(first)
 
     def _stride(self, m, name, level, loads):
         """Return a stride that holds still while the nest runs."""

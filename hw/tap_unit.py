@@ -11,6 +11,9 @@ __all__ = ["WINDOW_STEPS", "TapUnit", "tap_step_layout"]
 #: Kernel steps whose earlier columns are remembered.
 WINDOW_STEPS = 16
 
+#: Registers from a word to its lane's total, with it.
+_STAGES = 5
+
 #: What a maximum is over nothing at all.
 _NOTHING, _WIDE_NOTHING = -(1 << 9), -(1 << 30)
 
@@ -54,9 +57,6 @@ class TapUnit(wiring.Component):
         Sums or maxima since the last first kernel step.
     """
 
-    #: Cycles from a word to totals that contain it.
-    latency = 5
-
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -70,11 +70,16 @@ class TapUnit(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from a word to totals that contain it."""
+        return 5 + config.pipeline
+
     def elaborate(self, platform):
         m = Module()
         lanes, taps = self.config.columns, self.config.vector_taps
         steps = [self.step]
-        for stage in range(1, self.latency):
+        for stage in range(1, _STAGES):
             steps.append(Signal.like(self.step, name=f"step_{stage}"))
             m.d.sync += steps[-1].eq(steps[-2])
 
@@ -112,35 +117,62 @@ class TapUnit(wiring.Component):
         return m
 
     def _lane(self, m, lane, operands, steps):
-        """Multiply, combine and accumulate in one lane; return its total."""
-        products, enables = [], []
+        """Multiply, combine and accumulate in one lane; return its total.
+
+        Sums and maxima have registers of their own: those that are not wanted are 0.
+        """
+        products, candidates = [], []
         for index, operand in enumerate(operands):
 
             def register(name, shape, index=index):
                 return Signal(shape, name=f"{name}_{lane}_{index}", reset_less=True)
 
-            value, factor = register("operand", signed(9)), register("factor", signed(9))
-            product, enable = register("product", signed(18)), register("enable", 1)
-            tap, position = register("tap", 9), 64 * lane + 16 * index
+            value, product = register("operand", signed(9)), register("product", signed(18))
+            tap, position = register("tap", signed(9)), 64 * lane + 16 * index
             m.d.sync += [value.eq(operand), tap.eq(self.taps[position : position + 9])]
-            # A maximum takes the values themselves, where a tap allows it.
-            m.d.sync += factor.eq(Mux(self.maximum, 1, self.taps[position : position + 9]))
-            m.d.sync += [product.eq(value * factor), enable.eq(tap != 0)]
+            m.d.sync += product.eq(value * tap)
             products.append(product)
-            enables.append(enable)
+            candidates.append((tap != 0, value))
 
-        combined = Signal(signed(20), name=f"combined_{lane}", reset_less=True)
+        summed = Signal(signed(20), name=f"summed_{lane}", reset_less=True)
+        with m.If(self.maximum):
+            m.d.sync += summed.eq(0)
+        with m.Else():
+            m.d.sync += summed.eq(sum(products))
+        best = self._best(m, lane, candidates)
         total = Signal(signed(32), name=f"total_{lane}", reset_less=True)
-        best = _NOTHING
-        for product, enable in zip(products, enables, strict=True):
-            best = _larger(best, Mux(enable, product[:10].as_signed(), _NOTHING))
-        m.d.sync += combined.eq(Mux(self.maximum, best, sum(products)))
-        kept = Mux(self.maximum, _larger(total[:10].as_signed(), combined), total + combined)
+        takes = steps[-1].first | (self.maximum & (best > total[:10].as_signed()))
         with m.If(steps[-1].valid):
-            m.d.sync += total.eq(Mux(steps[-1].first, combined, kept))
+            m.d.sync += total.eq(Mux(takes, summed | best, total + summed))
         empty = self.maximum & (total[:10].as_signed() == _NOTHING)
-        return Mux(empty, _WIDE_NOTHING, total)
+        found = Mux(empty, _WIDE_NOTHING, total)
+        if not self.config.pipeline:
+            return found
+        held = Signal(signed(32), name=f"held_{lane}", reset_less=True)
+        m.d.sync += held.eq(found)
+        return held
+
+    def _best(self, m, lane, candidates):
+        """Return the largest value that a tap allows, two cycles later; 0 if sums are wanted."""
+        pairs = [candidates[:2], candidates[2:]]
+        halves = []
+        for number, pair in enumerate(pair for pair in pairs if pair):
+            half = Signal(10, name=f"half_{lane}_{number}", reset_less=True)
+            m.d.sync += half.eq(Cat(_larger(pair)))
+            halves.append((half[0], half[1:].as_signed()))
+        allowed, value = _larger(halves)
+        best = Signal(signed(10), name=f"best_{lane}", reset_less=True)
+        with m.If(self.maximum):
+            m.d.sync += best.eq(Mux(allowed, value, _NOTHING))
+        with m.Else():
+            m.d.sync += best.eq(0)
+        return best
 
 
-def _larger(a, b):
-    return Mux(b > a, b, a)
+def _larger(candidates):
+    """Return whether one or two values count at all, and the larger one that does."""
+    if len(candidates) == 1:
+        return candidates[0]
+    (counts, value), (other_counts, other) = candidates
+    takes_other = other_counts & (~counts | (other > value))
+    return counts | other_counts, Mux(takes_other, other, value)

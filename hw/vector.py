@@ -10,6 +10,7 @@ from .interfaces import (
     accumulator_read_signature,
     job_layout,
     private_read_signature,
+    read_latency,
     read_signature,
     result_layout,
 )
@@ -20,7 +21,8 @@ from .vector_parameters import VectorParameters
 
 __all__ = ["Vector"]
 
-#: Places for residual words that wait for their sums; four at most do.
+#: Places for residual words that wait for their sums; four at most do, or five with ``pipeline``:
+#: beside input words, one comes every other cycle and waits for nine.
 _RESIDUALS = 8
 
 
@@ -55,14 +57,6 @@ class Vector(wiring.Component):
         Parameter buffer.
     """
 
-    #: Cycles from the transfer of a job without thresholds to its first pixel or word, when the
-    #: engine is idle.
-    latency = 1 + VectorParameters.latency + VectorIssue.latency
-    #: Cycles from the last pixel of a job to ``done``.
-    pixel_done_latency = 2 + Requantizer.latency + 1
-    #: Cycles from the last word of a job, input or residual, to ``done``.
-    word_done_latency = 1 + TapUnit.latency + Requantizer.latency + 1
-
     def __init__(self, config: Config) -> None:
         self.config = config
         words = config.activation_words
@@ -79,6 +73,25 @@ class Vector(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from the transfer of a job to its first pixel or word.
+
+        That is without thresholds, when the engine is idle.
+        """
+        return 1 + VectorParameters.latency + VectorIssue.latency(config)
+
+    @staticmethod
+    def pixel_done_latency(config: Config) -> int:
+        """Return the cycles from the last pixel of a job to ``done``."""
+        return 2 + Requantizer.latency(config) + 1
+
+    @staticmethod
+    def word_done_latency(config: Config) -> int:
+        """Return the cycles from the last word of a job, input or residual, to ``done``."""
+        taps = read_latency(config) + TapUnit.latency(config)
+        return taps + Requantizer.latency(config) + 1
+
     def elaborate(self, platform):
         m = Module()
         job = Signal.like(self.job.p, reset_less=True)
@@ -93,7 +106,7 @@ class Vector(wiring.Component):
         m.submodules.issue = issue = VectorIssue(self.config)
         m.submodules.parameters = parameters = VectorParameters(self.config)
         requantizer = Requantizer(self.config)
-        m.submodules.requantizer = EnableInserter(busy)(requantizer)
+        m.submodules.requantizer = self._resting(requantizer, busy)
         m.d.comb += [
             issue.following.eq(self.job.p),
             issue.job.eq(job),
@@ -110,15 +123,15 @@ class Vector(wiring.Component):
         m.d.comb += [
             parameters.job.eq(job),
             parameters.start.eq(starts),
-            parameters.tap.eq(issue.parameter),
+            parameters.tap.eq(self._with_data(m, issue.parameter, "tap")),
             requantizer.settings.eq(job.requantize),
             requantizer.parameters.eq(parameters.parameters),
             requantizer.thresholds.eq(parameters.thresholds),
         ]
 
         token = self._sums(m, job, busy, issue, requantizer)
-        tokens = self._delayed(m, token, requantizer.latency, "requantizing")
-        addend = tokens[requantizer.residual_latency]
+        tokens = self._delayed(m, token, requantizer.latency(self.config), "requantizing")
+        addend = tokens[requantizer.residual_latency(self.config)]
         self._residuals(m, issue, addend.emits & job.requantize.residual, requantizer)
         m.d.comb += [
             ends.eq(tokens[-1].last),
@@ -149,20 +162,32 @@ class Vector(wiring.Component):
             m.d.sync += tokens[-1].eq(tokens[-2])
         return tokens
 
+    def _with_data(self, m, value, name):
+        """Return a value that comes a cycle after its address, when its data come."""
+        return self._delayed(m, value, read_latency(self.config) - 1, f"{name}_reading")[-1]
+
+    def _resting(self, block, busy):
+        """Let a block rest between jobs: simulation is faster, but hardware has an enable for it.
+
+        It leads to thousands of registers, too slowly for a deep pipeline.
+        """
+        return block if self.config.pipeline else EnableInserter(busy)(block)
+
     def _sums(self, m, job, busy, issue, requantizer):
         """Bring sums to the requantizer, from taps or accumulators; return their token."""
         loops = job.loops
         taps = TapUnit(self.config)
-        m.submodules.taps = EnableInserter(busy)(taps)
+        m.submodules.taps = self._resting(taps, busy)
         drained = Signal.like(requantizer.values, reset_less=True)
-        tokens = self._delayed(m, issue.token, taps.latency, "summing")
+        summing = read_latency(self.config) - 1 + taps.latency(self.config)
+        tokens = self._delayed(m, issue.token, summing, "summing")
         token = Signal.like(issue.token)
-        with m.If(busy):
+        with m.If(busy | bool(self.config.pipeline)):
             m.d.sync += drained.eq(self.accumulators.data)
         m.d.comb += [
             taps.maximum.eq(loops.operation == VectorOperation.MAX),
             taps.unsigned.eq(loops.unsigned),
-            taps.step.eq(issue.step),
+            taps.step.eq(self._with_data(m, issue.step, "step")),
             taps.word.eq(self.read.data),
             taps.taps.eq(self.parameters.data),
         ]
@@ -180,7 +205,8 @@ class Vector(wiring.Component):
         # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
         word = Signal(width, name="residual_word", reset_less=True)
         arrives = Signal(name="residual_arrives")
-        m.d.sync += [word.eq(self.read.data), arrives.eq(issue.residual)]
+        asked = self._with_data(m, issue.residual, "residual")
+        m.d.sync += [word.eq(self.read.data), arrives.eq(asked)]
         m.submodules.residuals = words = memory.Memory(shape=width, depth=_RESIDUALS, init=[])
         write, read = words.write_port(), words.read_port(domain="comb")
         m.d.comb += [

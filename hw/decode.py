@@ -99,16 +99,11 @@ class Decode(wiring.Component):
             m.d.sync += [index.eq(following), following.eq(following + 1)]
         m.d.sync += [ended.eq(ends), missing.eq(misses)]
         with m.If(self.i.ready):
-            m.d.sync += accepted.eq(
-                self.i.valid & is_fine & ~self._stops(ended, missing, ends, misses)
-            )
+            over = ended | missing if self.config.pipeline else ends | misses
+            m.d.sync += accepted.eq(self.i.valid & is_fine & ~over)
         with m.Elif(leaves):
             m.d.sync += accepted.eq(0)
         return m
-
-    def _stops(self, ended, missing, ends, misses):
-        """Return whether no instruction counts any more."""
-        return ended | missing if self.config.pipeline else ends | misses
 
     def _decode(self, m, held):
         """Keep an instruction, and what its opcode means; return whether nothing is wrong."""

@@ -213,10 +213,8 @@ class Feeder(wiring.Component):
         self._word_inside = Signal(reset_less=True)
         m.d.sync += [before.eq(-values.x), room.eq(loops.width - values.x)]
         folded = self._later(m, loops.folded, reading, "folded")
-        low, high = (
-            self._bounded(m, limit, folded, name)
-            for limit, name in ((before, "low"), (room, "high"))
-        )
+        low = self._bounded(m, before, folded, "low")
+        high = self._bounded(m, room, folded, "high")
         y_inside = (values.y >= 0) & (values.y < loops.height)
         y_inside = self._later(m, y_inside, 1 + reading, "y_inside")
         bitwise = self._later(m, loops.bitwise, 1 + reading, "bitwise")

@@ -43,7 +43,7 @@ class BurstSplitter(wiring.Component):
 
     A burst ends where the address is a multiple of a longest burst, so it crosses no boundary
     of 4 KiB and all but a run's first and last burst have full length. Gives one burst each
-    cycle, over runs too.
+    cycle, over runs too; with ``pipeline`` there is a cycle between runs.
 
     Parameters
     ----------
@@ -90,11 +90,15 @@ class BurstSplitter(wiring.Component):
             self.o.p.index.eq(run.index),
             self.o.p.last.eq(run.last & final),
             self.o.p.void.eq(run.void),
-            self.i.ready.eq(~busy | (self.o.ready & final)),
         ]
-
+        # With ``pipeline`` who takes a burst does not decide in the same cycle what comes next.
+        entry = ~busy if self.config.pipeline else ~busy | (self.o.ready & final)
+        m.d.comb += self.i.ready.eq(entry)
+        if self.config.pipeline:
+            with m.If(self.o.ready & final):
+                m.d.sync += busy.eq(0)
         with m.If(~busy | self.o.ready):
-            with m.If(~busy | final):
+            with m.If(~busy if self.config.pipeline else ~busy | final):
                 m.d.sync += [
                     busy.eq(self.i.valid),
                     run.eq(self.i.p),

@@ -113,7 +113,7 @@ class Store(wiring.Component):
         m.submodules.resizer = resizer = self._resizer()
 
         room = Signal(range(_WORDS_AHEAD + 1), init=_WORDS_AHEAD)
-        has_room = room != 0
+        has_room = Signal(init=1)  # room != 0
         reads = self.read.addr.valid & self.read.addr.ready
         arrives, last = reads, place.p.run_ends
         for stage in range(read_latency(self.config)):
@@ -128,7 +128,8 @@ class Store(wiring.Component):
             queue.i.p.data.eq(self.read.data),
             queue.i.p.last.eq(last),
         ]
-        m.d.sync += room.eq(room - reads + (queue.o.valid & queue.o.ready))
+        freed = queue.o.valid & queue.o.ready
+        m.d.sync += [room.eq(room - reads + freed), has_room.eq((room != reads) | freed)]
 
         m.d.comb += [
             resizer.i.valid.eq(queue.o.valid),

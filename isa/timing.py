@@ -53,6 +53,7 @@ __all__ = [
     "store_arrival",
     "threshold_cycles",
     "token",
+    "transfer_rest",
     "vector_start",
     "word_done",
 ]
@@ -166,6 +167,14 @@ def queue_check(config: Config) -> int:
 
 def decode_rest(config: Config) -> int:
     """Return the cycles from an instruction's leaving to another's entry into decoding."""
+    return config.pipeline
+
+
+def transfer_rest(config: Config) -> int:
+    """Return the cycles between the last burst of a run, or word of a job, and the next to enter.
+
+    That is what cuts runs into bursts, or walks the words of a job.
+    """
     return config.pipeline
 
 

@@ -39,7 +39,7 @@ class Load:
     ) -> None:
         self._config, self._buffer, self._completed = config, buffer, completed
         self.bursts = Bursts(config)
-        self._areas = Areas(LOAD_JOBS_AHEAD)
+        self._areas = Areas(config, LOAD_JOBS_AHEAD)
         self._words_per_beat = max(1, config.bus_bytes // config.word_bytes)
         self._beats_per_word = max(1, config.word_bytes // config.bus_bytes)
         self._job: Transfer | None = None

@@ -72,7 +72,7 @@ class Store:
         self._changed, self._arrival = changed, store_arrival(config)
         self._alarm = Alarm(agenda, self._look)
         self._bursts = Bursts(config)
-        self._areas = Areas(STORE_JOBS_AHEAD)
+        self._areas = Areas(config, STORE_JOBS_AHEAD)
         self._port = WritePort(config, memory, completed)
         self._job: Transfer | None = None
         self._word = self._run = self._addr = self._time = 0

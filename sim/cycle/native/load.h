@@ -155,7 +155,7 @@ class Load {
     const Config& config_;
     ActivationBuffer& buffer_;
     std::function<void(Time)> completed_;
-    Areas areas_{LOAD_JOBS_AHEAD};
+    Areas areas_{config_, LOAD_JOBS_AHEAD};
     const int64_t words_per_beat_, beats_per_word_;
     Transfer job_;
     bool held_ = false;

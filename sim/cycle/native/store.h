@@ -189,7 +189,7 @@ class Store {
     std::function<void()> changed_;
     Agenda::Alarm alarm_;
     Bursts bursts_;
-    Areas areas_{STORE_JOBS_AHEAD};
+    Areas areas_{config_, STORE_JOBS_AHEAD};
     Transfer job_;
     bool held_ = false;
     int64_t word_ = 0, run_ = 0, addr_ = 0, unpopped_ = 0;

@@ -78,7 +78,8 @@ class LoopNest(wiring.Component):
     """Run through nested loops, one iteration per transfer, without multipliers.
 
     A count of 0 stands for the largest count plus one. The next nest is accepted with the last
-    iteration of the running one, so no cycle is lost between nests.
+    iteration of the running one, so no cycle is lost between nests; with ``pipeline`` it is
+    accepted a cycle later, for ``ready`` goes far.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ class LoopNest(wiring.Component):
         Width of each level's count, outermost level first.
     values : mapping from name to Affine
         Values that accompany each iteration.
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -98,8 +101,10 @@ class LoopNest(wiring.Component):
     #: Cycles from the transfer of a nest to its first iteration.
     latency = 1
 
-    def __init__(self, counts: Mapping[str, int], values: Mapping[str, Affine]) -> None:
-        self.counts = dict(counts)
+    def __init__(
+        self, counts: Mapping[str, int], values: Mapping[str, Affine], pipeline: int = 0
+    ) -> None:
+        self.counts, self.pipeline = dict(counts), pipeline
         self.values = dict(values)
         super().__init__(
             {
@@ -113,12 +118,16 @@ class LoopNest(wiring.Component):
         loads, ends, turns = Signal(), self.o.p.ends, self.o.p.turns
         steps = Signal()
         m.d.comb += [
-            self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
+            self.nest.ready.eq(
+                ~self.o.valid if self.pipeline else ~self.o.valid | (self.o.ready & ends)
+            ),
             loads.eq(~self.o.valid | ends),
             steps.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(self.nest.ready):
             m.d.sync += self.o.valid.eq(self.nest.valid)
+        with m.Elif(self.o.ready & ends):
+            m.d.sync += self.o.valid.eq(0)
 
         # The innermost loop that is not at its end advances; the loops inside it start over. All
         # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
@@ -126,12 +135,14 @@ class LoopNest(wiring.Component):
         levels = list(reversed(self.counts))
         advances = {k: Signal(name=f"advances_{k}") for k in levels}
         moves = {k: ~self.o.valid | (self.o.ready & turns[k]) for k in levels}
-        following = Const(1, 1)
+        following, taken = Const(1, 1), self.nest.valid
+        if self.pipeline:
+            taken &= ~self.o.valid
         for level in levels:
             last = self._count(m, level, loads, moves[level])
             with m.If(steps):
                 m.d.sync += [self.o.p.last[level].eq(last), turns[level].eq(following)]
-                m.d.sync += advances[level].eq(following & ~last & ~(loads & ~self.nest.valid))
+                m.d.sync += advances[level].eq(following & ~last & ~(loads & ~taken))
             following = following & last
         with m.If(steps):
             m.d.sync += ends.eq(following)

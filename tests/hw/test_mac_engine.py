@@ -150,6 +150,7 @@ def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
             # The next weights begin with the swap, a row each cycle; operands may be right behind.
             loaded = max(loaded + words_of(config, loops), begins + 2)
             begins = max(begins + pixels, loaded)
+        begins += config.pipeline  # a cycle between jobs
     assert events["active"] == cycles
 
 
@@ -178,7 +179,7 @@ def test_accumulators_may_be_revisited_at_once(simulate, distance, config):
         jobs.append(source.mac(accumulate=1, **fields))
     got, expected, events = run(simulate, config, jobs)
     assert np.array_equal(got, expected)
-    waits = max(0, 4 - distance)
+    waits = max(config.pipeline, 4 - distance)
     assert events["active"][5] - events["active"][4] == 1 + waits
 
 

@@ -116,33 +116,32 @@ class LoopNest(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         loads, ends, turns = Signal(), self.o.p.ends, self.o.p.turns
-        steps = Signal()
+        steps, idle = Signal(), Signal(init=1)  # idle is ~valid: both go far
         m.d.comb += [
-            self.nest.ready.eq(
-                ~self.o.valid if self.pipeline else ~self.o.valid | (self.o.ready & ends)
-            ),
-            loads.eq(~self.o.valid | ends),
-            steps.eq(~self.o.valid | self.o.ready),
+            self.nest.ready.eq(idle if self.pipeline else idle | (self.o.ready & ends)),
+            loads.eq(idle if self.pipeline else idle | ends),
+            steps.eq(idle | self.o.ready),
         ]
         with m.If(self.nest.ready):
-            m.d.sync += self.o.valid.eq(self.nest.valid)
+            m.d.sync += [self.o.valid.eq(self.nest.valid), idle.eq(~self.nest.valid)]
         with m.Elif(self.o.ready & ends):
-            m.d.sync += self.o.valid.eq(0)
+            m.d.sync += [self.o.valid.eq(0), idle.eq(1)]
 
         # The innermost loop that is not at its end advances; the loops inside it start over. All
         # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
         # Without an iteration they follow the nest that is offered, whether there is one or not.
         levels = list(reversed(self.counts))
         advances = {k: Signal(name=f"advances_{k}") for k in levels}
-        moves = {k: ~self.o.valid | (self.o.ready & turns[k]) for k in levels}
-        following, taken = Const(1, 1), self.nest.valid
+        moves = {k: idle | (self.o.ready & turns[k]) for k in levels}
+        following = Const(1, 1)
+        over = loads & ~self.nest.valid  # no iteration follows
         if self.pipeline:
-            taken &= ~self.o.valid
+            over |= ~idle & ends
         for level in levels:
             last = self._count(m, level, loads, moves[level])
             with m.If(steps):
                 m.d.sync += [self.o.p.last[level].eq(last), turns[level].eq(following)]
-                m.d.sync += advances[level].eq(following & ~last & ~(loads & ~taken))
+                m.d.sync += advances[level].eq(following & ~last & ~over)
             following = following & last
         with m.If(steps):
             m.d.sync += ends.eq(following)

@@ -145,12 +145,12 @@ def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
     loaded = begins - config.pipeline  # weights do not wait for operands to be checked
     for loops, work in jobs:
         pixels = work["rows"] * loops["columns"]
-        for _ in range(tiles_of(loops)):
+        for tiles_left in reversed(range(tiles_of(loops))):
             cycles += range(begins, begins + pixels)
             # The next weights begin with the swap, a row each cycle; operands may be right behind.
             loaded = max(loaded + words_of(config, loops), begins + 2)
-            begins = max(begins + pixels, loaded)
-        begins += config.pipeline  # a cycle between jobs
+            rest = 0 if tiles_left else config.pipeline
+            begins = max(begins + pixels + rest, loaded)
     assert events["active"] == cycles
 
 

@@ -1,19 +1,28 @@
 """HostLink: carries out what a host asks for in frames."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..hw.skid import Skid
-from .frame_receiver import FrameReceiver, request_layout
-from .frame_sender import FrameSender, body_layout
-from .frames import LINK_VERSION, MOST_WORDS, Area, Command, LinkWord, ReplyStatus
+from .frame_receiver import FrameReceiver
+from .frame_sender import FrameSender
+from .frames import (
+    LINK_VERSION,
+    MOST_WORDS,
+    REPLY_HEADER_BYTES,
+    Area,
+    Command,
+    LinkWord,
+    ReplyStatus,
+)
 from .word_bus import WORD_BITS, word_bus_signature
 
 __all__ = ["HostLink"]
 
 #: An address as the two parts that it has: an area, and a byte in it.
 _ADDRESS = data.StructLayout({"byte": 30, "area": 2})
+
+_KEPT = data.StructLayout({"writes": 1, "tag": 8, "address": 32, "words": range(MOST_WORDS + 1)})
 
 
 class HostLink(wiring.Component):
@@ -33,7 +42,7 @@ class HostLink(wiring.Component):
     Members
     -------
     i : In(stream.Signature(8, always_ready=True))
-        Bytes from the host.
+        Bytes from the host, as far apart as :class:`.FrameReceiver` asks for.
     o : Out(stream.Signature(8))
         Bytes to the host.
     memory, registers : Out(word_bus_signature())
@@ -72,12 +81,12 @@ class HostLink(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver()
         m.submodules.sender = sender = FrameSender()
         connect(m, flipped(self.i), receiver.i)
-        m.submodules.replies = replies = Skid(body_layout())
-        connect(m, replies.o, sender.i)
         connect(m, sender.o, flipped(self.o))
 
-        request = Signal(request_layout(), reset_less=True)  # what is not needed later goes
+        # What is needed of a request while it is carried out.
+        request = Signal(_KEPT, reset_less=True)
         status, done = Signal(ReplyStatus), Signal(range(MOST_WORDS + 1))
+        found = self._judge(m, receiver.request)
         bus = self._reach(m, request, done, receiver)
         last = Signal()  # a cycle late: between two words there are two
         m.d.sync += last.eq(done + 1 == request.words)
@@ -85,83 +94,83 @@ class HostLink(wiring.Component):
         with m.FSM() as states:
             m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
             with m.State("IDLE"):
-                found = self._judge(m, receiver.request)
-                m.d.sync += [request.eq(receiver.request), done.eq(0), status.eq(found)]
+                m.d.sync += [done.eq(0), status.eq(found)]
+                for name in ("tag", "address", "words"):
+                    m.d.sync += request[name].eq(receiver.request[name])
+                m.d.sync += request.writes.eq(receiver.request.command == Command.WRITE)
                 with m.If(receiver.valid):
                     m.next = "CHECK"
+            moves = self._answer_states(m, sender.i, bus, request, status, done, last)
             with m.State("CHECK"):  # the first word comes from the receiver's buffer
-                m.next = "STATUS"
-                with m.If((status == ReplyStatus.OK) & (request.command == Command.WRITE)):
+                m.next = "ANSWER"
+                with m.If(moves & request.writes):
                     m.next = "WRITE"
-            self._write_states(m, bus, done, last)
-            self._status_states(m, replies.i, status, request)
-            self._read_states(m, replies.i, bus, done, last)
+            with m.State("WRITE"):
+                m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
+                with m.If(bus.ready):
+                    m.d.sync += done.eq(done + 1)
+                    m.next = "FETCH"
+                    with m.If(last):
+                        m.next = "ANSWER"
+            with m.State("FETCH"):  # the next one comes a cycle later
+                m.next = "READ"
+                with m.If(request.writes):
+                    m.next = "WRITE"
         return m
 
-    def _write_states(self, m, bus, done, last):
-        """Move words from the receiver's buffer, which gives the next one a cycle later."""
-        with m.State("WRITE"):
-            m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
-            with m.If(bus.ready):
-                m.d.sync += done.eq(done + 1)
-                m.next = "FETCH"
-                with m.If(last):
-                    m.next = "STATUS"
-        with m.State("FETCH"):
-            m.next = "WRITE"
+    def _answer_states(self, m, reply, bus, request, status, done, last):
+        """Answer with status and tag, then with words, byte by byte.
 
-    def _status_states(self, m, reply, status, request):
-        """Answer with status and tag."""
-        reads = (status == ReplyStatus.OK) & (request.command == Command.READ)
-        with m.State("STATUS"):
-            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(status)]
-            with m.If(reply.ready):
-                m.next = "TAG"
-        with m.State("TAG"):
-            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(request.tag), reply.p.last.eq(~reads)]
-            with m.If(reply.ready):
-                m.next = "IDLE"
-                with m.If(reads):
-                    m.next = "READ"
-
-    def _read_states(self, m, reply, bus, done, last):
-        """Append words to the answer, byte by byte."""
+        Returns whether the request moves words.
+        """
+        moves = status == ReplyStatus.OK
         word, position = Signal(WORD_BITS, reset_less=True), Signal(range(4))
+        heads = Signal()  # the bytes are those of the reply's header
+        m.d.comb += reply.p.byte.eq(word[:8])
+        with m.State("ANSWER"):
+            m.d.sync += word.eq(Cat(status, Const(0, 8 - len(status)), request.tag))
+            m.d.sync += [heads.eq(1), position.eq(4 - REPLY_HEADER_BYTES)]
+            m.next = "BYTES"
         with m.State("READ"):
             m.d.comb += bus.valid.eq(1)
             m.d.sync += word.eq(bus.read_data)
             with m.If(bus.ready):
                 m.next = "BYTES"
         with m.State("BYTES"):
-            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(word[:8])]
-            m.d.comb += reply.p.last.eq(last & (position == 3))
+            over = Mux(heads, ~moves | request.writes, last)
+            m.d.comb += [reply.valid.eq(1), reply.p.last.eq(over & (position == 3))]
             with m.If(reply.ready):
                 m.d.sync += [position.eq(position + 1), word.eq(word >> 8)]
                 with m.If(position == 3):
-                    m.d.sync += done.eq(done + 1)
-                    m.next = "READ"
-                    with m.If(last):
+                    m.d.sync += [done.eq(done + ~heads), heads.eq(0)]
+                    m.next = "FETCH"
+                    with m.If(over):
                         m.next = "IDLE"
+        return moves
 
     def _judge(self, m, request):
-        """Return whether a request can be carried out."""
+        """Return whether a request can be carried out; a cycle late, which it waits for."""
         address = data.View(_ADDRESS, request.address)
         size = Signal(range(max(self.sizes.values()) + 1))
-        end = Signal(len(size) + 1)
+        end = Signal(len(size) + 1, reset_less=True)
+        near, fits = Signal(reset_less=True), Signal(reset_less=True)
         with m.Switch(address.area):
             for area, area_bytes in self.sizes.items():
                 with m.Case(area):
                     m.d.comb += size.eq(area_bytes)
-        m.d.comb += end.eq(address.byte[: len(size)] + (request.words[: self._amount_bits] << 2))
-        near = ~address.byte[len(size) :].any()
-        inside = near & (end <= size) & (address.byte[:2] == 0)
         writes = request.command == Command.WRITE
         known = writes | (request.command == Command.READ)
-        amount = (request.words != 0) & (request.words <= MOST_WORDS)
-        fits = amount & (request.data_bytes == Mux(writes, request.words << 2, 0))
         writable = ~writes | (address.area != Area.LINK)
-        place = Mux(inside & writable, ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
-        return Mux(known & fits, place, ReplyStatus.BAD_REQUEST)
+        aligned = address.byte[:2] == 0
+        amount = (request.words != 0) & (request.words <= MOST_WORDS)
+        given = request.data_bytes == Mux(writes, request.words << 2, 0)
+        m.d.sync += [
+            end.eq(address.byte[: len(size)] + (request.words[: self._amount_bits] << 2)),
+            near.eq(~address.byte[len(size) :].any() & aligned & writable),
+            fits.eq(known & amount & given),
+        ]
+        place = Mux(near & (end <= size), ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
+        return Mux(fits, place, ReplyStatus.BAD_REQUEST)
 
     def _reach(self, m, request, done, receiver):
         """Connect the bus of the area that a request is for; return it."""
@@ -179,9 +188,11 @@ class HostLink(wiring.Component):
             with m.If(chosen):
                 m.d.comb += [bus.ready.eq(port.ready), bus.read_data.eq(port.read_data)]
         facts = self._facts(m, receiver)
+        number = Signal(range(len(LinkWord)))  # a cycle late, as the last word is
+        m.d.sync += number.eq(address.byte[2:] + done)
         with m.If(address.area == Area.LINK):
             m.d.comb += bus.ready.eq(1)
-            with m.Switch((address.byte[2:] + done)[: len(LinkWord).bit_length()]):
+            with m.Switch(number):
                 for number, value in facts.items():
                     with m.Case(number):
                         m.d.comb += bus.read_data.eq(value)

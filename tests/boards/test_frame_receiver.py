@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shiftloom.boards.frame_receiver import FrameReceiver
+from shiftloom.boards.frame_receiver import BYTE_CYCLES, FrameReceiver
 from shiftloom.boards.frames import FLAG, MOST_WORDS, Command, Request
 from tests.support.pysim import simulate
 
@@ -36,12 +36,11 @@ def run(pieces, pause=0, busy=None):
             for byte in piece:
                 ctx.set(dut.i.payload, byte)
                 ctx.set(dut.i.valid, 1)
-                signals = (dut.valid, dut.request, dut.good, dut.damaged, dut.overrun)
-                values = (await ctx.tick().sample(*signals))[2:]
-                ctx.set(dut.i.valid, 0)
-                note(ctx, *values)
-                for _ in range(pause):
-                    await ctx.tick()
+                for _ in range(BYTE_CYCLES + pause):
+                    signals = (dut.valid, dut.request, dut.good, dut.damaged, dut.overrun)
+                    note(ctx, *(await ctx.tick().sample(*signals))[2:])
+                    ctx.set(dut.i.valid, 0)
+                    ctx.set(dut.i.payload, 0xA5)  # it need not hold still
             if busy:
                 ctx.set(dut.busy, busy[0])
                 ctx.set(dut.needed, busy[1])

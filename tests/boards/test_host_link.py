@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from shiftloom.boards.frame_receiver import BYTE_CYCLES
 from shiftloom.boards.frames import (
     LINK_VERSION,
     MOST_WORDS,
@@ -64,6 +65,7 @@ def run(requests, stall=0.3):
                 ctx.set(dut.i.valid, 1)
                 await ctx.tick()
                 ctx.set(dut.i.valid, 0)
+                await ctx.tick().repeat(BYTE_CYCLES - 1)
             while len(answers) <= number:
                 await ctx.tick()
 

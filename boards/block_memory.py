@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
-from ..hw.axi import ADDRESS_BITS, axi4_signature
+from ..hw.axi import axi4_signature
 from ..hw.storage import storage
 from ..isa.config import Config
 from .board import BoardError
@@ -64,33 +64,45 @@ class BlockMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.words = words = storage(self.contents)
-        self._read(m, words.read_port())
-        self._write(m, words.write_port(granularity=8))
+        read = self._read(m, words.read_port())
+        wrote = self._write(m, words.write_port(granularity=8))
+        m.d.comb += self.host.ready.eq(read | wrote)
         return m
 
     def _burst(self, m, name, address, moves):
-        """Keep the place of a burst; return whether there is one, its beat, and its last one."""
+        """Keep the place of a burst.
+
+        Returns whether there is one, its beat, whether that lies inside, and whether it is the
+        last one.
+        """
         active = Signal(name=f"{name}_active")
-        beat = Signal(ADDRESS_BITS - self._beat_bits, name=f"{name}_beat", reset_less=True)
+        # One bit more than a place has, or a burst: beats beyond the end do not come round.
+        beat = Signal(
+            range(2 * max(self.contents.depth, 256)), name=f"{name}_beat", reset_less=True
+        )
+        far = Signal(name=f"{name}_far", reset_less=True)
         left = Signal(8, name=f"{name}_left", reset_less=True)
+        last = Signal(name=f"{name}_last", reset_less=True)  # left == 0
         m.d.comb += address.ready.eq(~active)
-        with m.If(address.valid & ~active):
+        with m.If(~active):
             m.d.sync += [
-                active.eq(1),
+                active.eq(address.valid),
                 beat.eq(address.p.addr[self._beat_bits :]),
+                far.eq(address.p.addr[self._beat_bits + len(beat) :].any()),
                 left.eq(address.p.len),
+                last.eq(address.p.len == 0),
             ]
         with m.Elif(moves):
-            m.d.sync += [beat.eq(beat + 1), left.eq(left - 1), active.eq(left != 0)]
-        return active, beat, left == 0
+            m.d.sync += [beat.eq(beat + 1), left.eq(left - 1), last.eq(left == 1)]
+            m.d.sync += active.eq(~last)
+        return active, beat, ~far & (beat < self.contents.depth), last
 
     def _read(self, m, port):
         r, host = self.axi.r, self.host
-        issues, valid, hosts = Signal(), Signal(), Signal()
-        active, beat, last = self._burst(m, "read", self.axi.ar, issues)
+        issues, valid = Signal(), Signal()
+        asks, hosts = Signal(), Signal()  # the host's word goes first; it has been read
+        active, beat, inside, last = self._burst(m, "read", self.axi.ar, issues)
         free = ~valid | r.ready
-        asks = host.valid & ~host.write & ~hosts
-        inside = beat < self.contents.depth
         place = host.addr[self._beat_bits - 2 :]
         m.d.comb += [
             issues.eq(active & free & ~asks),
@@ -100,6 +112,7 @@ class BlockMemory(wiring.Component):
             r.p.data.eq(port.data),
         ]
         m.d.sync += hosts.eq(asks & free)
+        m.d.sync += asks.eq(Mux(asks, ~free, host.valid & ~host.write & ~hosts))
         with m.If(free):
             m.d.sync += [
                 valid.eq(issues),
@@ -108,15 +121,15 @@ class BlockMemory(wiring.Component):
             ]
         chosen = self._lane(host)
         m.d.comb += host.read_data.eq(port.data.word_select(chosen, 8 * _WORD_BYTES))
-        m.d.comb += host.ready.eq(hosts | (host.valid & host.write))
+        return hosts
 
     def _write(self, m, port):
         w, b, host = self.axi.w, self.axi.b, self.host
         takes, answers = Signal(), Signal()
         moves, failed = Signal(), Signal()
-        active, beat, last = self._burst(m, "write", self.axi.aw, moves)
-        stores = host.valid & host.write
-        inside = beat < self.contents.depth
+        active, beat, inside, last = self._burst(m, "write", self.axi.aw, moves)
+        stores = Signal()  # the host's word goes first
+        m.d.sync += stores.eq(host.valid & host.write & ~stores)
         m.d.comb += [
             takes.eq(active & ~stores & ~answers),
             w.ready.eq(takes),
@@ -141,6 +154,7 @@ class BlockMemory(wiring.Component):
             m.d.sync += answers.eq(1)
         with m.Elif(answers & b.ready):
             m.d.sync += [answers.eq(0), failed.eq(0)]
+        return stores
 
     def _lane(self, host):
         """Return which word of a beat the host means."""

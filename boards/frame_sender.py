@@ -38,9 +38,13 @@ class FrameSender(wiring.Component):
         byte, last, gives = Signal(8, reset_less=True), Signal(), Signal()
         position = Signal(range(CRC_BYTES))
         special, flip = Signal(), Signal()
+        over = gives & (position == CRC_BYTES - 1)
         m.d.sync += special.eq((byte == FLAG) | (byte == ESCAPE))
-        m.d.comb += [crc.bit.eq(byte[0]), crc.gives.eq(gives)]
-        m.d.comb += self.o.payload.eq(byte ^ Mux(flip, FLIP, 0))
+        m.d.comb += [
+            crc.bit.eq(byte[0]),
+            crc.gives.eq(gives),
+            self.o.payload.eq(byte ^ Mux(flip, FLIP, 0)),
+        ]
         with m.If(crc.shifts):
             m.d.sync += byte.eq(Cat(byte[1:], Mux(gives, crc.crc_bit, byte[0])))
 
@@ -53,28 +57,25 @@ class FrameSender(wiring.Component):
             self._send(m, "OPEN", FLAG, "TAKE")
             with m.State("TAKE"):
                 m.d.comb += [self.i.ready.eq(1), crc.valid.eq(self.i.valid)]
-                m.d.sync += last.eq(self.i.p.last)
+                m.d.sync += [last.eq(self.i.p.last), byte.eq(self.i.p.byte)]
                 with m.If(self.i.valid):
-                    m.d.sync += byte.eq(self.i.p.byte)
                     m.next = "ADD"
             with m.State("ADD"), m.If(~crc.shifts):
                 m.next = "LOOK"
             with m.State("LOOK"):  # whether it is special is known a cycle late
+                m.d.sync += flip.eq(special)
                 m.next = "SEND"
                 with m.If(special):
-                    m.d.sync += flip.eq(1)
                     m.next = "ESCAPE"
             self._send(m, "ESCAPE", ESCAPE, "SEND")
             with m.State("SEND"):
-                m.d.comb += self.o.valid.eq(1)
+                m.d.comb += [self.o.valid.eq(1), crc.valid.eq(self.o.ready & last & ~over)]
                 with m.If(self.o.ready):
                     m.d.sync += [flip.eq(0), gives.eq(last), position.eq(position + gives)]
-                    m.d.comb += crc.valid.eq(last)
                     m.next = "TAKE"
                     with m.If(last):
                         m.next = "ADD"
-                    with m.If(gives & (position == CRC_BYTES - 1)):
-                        m.d.comb += crc.valid.eq(0)
+                    with m.If(over):
                         m.next = "CLOSE"
             self._send(m, "CLOSE", FLAG, "IDLE")
         return m

@@ -22,7 +22,19 @@ __all__ = ["HostLink"]
 #: An address as the two parts that it has: an area, and a byte in it.
 _ADDRESS = data.StructLayout({"byte": 30, "area": 2})
 
-_KEPT = data.StructLayout({"writes": 1, "tag": 8, "address": 32, "words": range(MOST_WORDS + 1)})
+#: What is needed of a request while it is carried out, what became of it, words that have moved,
+#: and, a cycle late, whether the next one is the last.
+_TASK = data.StructLayout(
+    {
+        "writes": 1,
+        "tag": 8,
+        "address": 32,
+        "words": range(MOST_WORDS + 1),
+        "status": 2,
+        "done": range(MOST_WORDS + 1),
+        "last": 1,
+    }
+)
 
 
 class HostLink(wiring.Component):
@@ -83,52 +95,46 @@ class HostLink(wiring.Component):
         connect(m, flipped(self.i), receiver.i)
         connect(m, sender.o, flipped(self.o))
 
-        # What is needed of a request while it is carried out.
-        request = Signal(_KEPT, reset_less=True)
-        status, done = Signal(ReplyStatus), Signal(range(MOST_WORDS + 1))
+        task = Signal(_TASK, reset_less=True)
         found = self._judge(m, receiver.request)
-        bus = self._reach(m, request, done, receiver)
-        last = Signal()  # a cycle late: between two words there are two
-        m.d.sync += last.eq(done + 1 == request.words)
-        m.d.comb += [receiver.read_addr.eq(done), receiver.needed.eq(done)]
+        bus = self._reach(m, task, receiver)
+        m.d.sync += task.last.eq(task.done + 1 == task.words)  # between two words there are two
+        m.d.comb += [receiver.read_addr.eq(task.done), receiver.needed.eq(task.done)]
         with m.FSM() as states:
             m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
             with m.State("IDLE"):
-                m.d.sync += [done.eq(0), status.eq(found)]
+                m.d.sync += [task.done.eq(0), task.status.eq(found)]
                 for name in ("tag", "address", "words"):
-                    m.d.sync += request[name].eq(receiver.request[name])
-                m.d.sync += request.writes.eq(receiver.request.command == Command.WRITE)
+                    m.d.sync += task[name].eq(receiver.request[name])
+                m.d.sync += task.writes.eq(receiver.request.command == Command.WRITE)
                 with m.If(receiver.valid):
                     m.next = "CHECK"
-            moves = self._answer_states(m, sender.i, bus, request, status, done, last)
+            self._answer_states(m, sender.i, bus, task)
             with m.State("CHECK"):  # the first word comes from the receiver's buffer
                 m.next = "ANSWER"
-                with m.If(moves & request.writes):
+                with m.If((task.status == ReplyStatus.OK) & task.writes):
                     m.next = "WRITE"
             with m.State("WRITE"):
                 m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
                 with m.If(bus.ready):
-                    m.d.sync += done.eq(done + 1)
+                    m.d.sync += task.done.eq(task.done + 1)
                     m.next = "FETCH"
-                    with m.If(last):
+                    with m.If(task.last):
                         m.next = "ANSWER"
             with m.State("FETCH"):  # the next one comes a cycle later
                 m.next = "READ"
-                with m.If(request.writes):
+                with m.If(task.writes):
                     m.next = "WRITE"
         return m
 
-    def _answer_states(self, m, reply, bus, request, status, done, last):
-        """Answer with status and tag, then with words, byte by byte.
-
-        Returns whether the request moves words.
-        """
-        moves = status == ReplyStatus.OK
+    def _answer_states(self, m, reply, bus, task):
+        """Answer with status and tag, then with words, byte by byte."""
+        reads = (task.status == ReplyStatus.OK) & ~task.writes
         word, position = Signal(WORD_BITS, reset_less=True), Signal(range(4))
         heads = Signal()  # the bytes are those of the reply's header
         m.d.comb += reply.p.byte.eq(word[:8])
         with m.State("ANSWER"):
-            m.d.sync += word.eq(Cat(status, Const(0, 8 - len(status)), request.tag))
+            m.d.sync += word.eq(Cat(task.status, Const(0, 8 - len(task.status)), task.tag))
             m.d.sync += [heads.eq(1), position.eq(4 - REPLY_HEADER_BYTES)]
             m.next = "BYTES"
         with m.State("READ"):
@@ -137,16 +143,15 @@ class HostLink(wiring.Component):
             with m.If(bus.ready):
                 m.next = "BYTES"
         with m.State("BYTES"):
-            over = Mux(heads, ~moves | request.writes, last)
+            over = Mux(heads, ~reads, task.last)
             m.d.comb += [reply.valid.eq(1), reply.p.last.eq(over & (position == 3))]
             with m.If(reply.ready):
                 m.d.sync += [position.eq(position + 1), word.eq(word >> 8)]
                 with m.If(position == 3):
-                    m.d.sync += [done.eq(done + ~heads), heads.eq(0)]
+                    m.d.sync += [task.done.eq(task.done + ~heads), heads.eq(0)]
                     m.next = "FETCH"
                     with m.If(over):
                         m.next = "IDLE"
-        return moves
 
     def _judge(self, m, request):
         """Return whether a request can be carried out; a cycle late, which it waits for."""
@@ -172,24 +177,24 @@ class HostLink(wiring.Component):
         place = Mux(near & (end <= size), ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
         return Mux(fits, place, ReplyStatus.BAD_REQUEST)
 
-    def _reach(self, m, request, done, receiver):
-        """Connect the bus of the area that a request is for; return it."""
+    def _reach(self, m, task, receiver):
+        """Connect the bus of the area that a task is for; return it."""
         bus = word_bus_signature().create()
-        address = data.View(_ADDRESS, request.address)
+        address = data.View(_ADDRESS, task.address)
         words = {Area.MEMORY: self.memory, Area.REGISTERS: self.registers}
         for area, port in words.items():
             chosen = address.area == area
             m.d.comb += [
                 port.valid.eq(bus.valid & chosen),
                 port.write.eq(bus.write),
-                port.addr.eq(address.byte[2 : self._place_bits] + done),
+                port.addr.eq(address.byte[2 : self._place_bits] + task.done),
                 port.write_data.eq(receiver.read_data),
             ]
             with m.If(chosen):
                 m.d.comb += [bus.ready.eq(port.ready), bus.read_data.eq(port.read_data)]
         facts = self._facts(m, receiver)
         number = Signal(range(len(LinkWord)))  # a cycle late, as the last word is
-        m.d.sync += number.eq(address.byte[2:] + done)
+        m.d.sync += number.eq(address.byte[2:] + task.done)
         with m.If(address.area == Area.LINK):
             m.d.comb += bus.ready.eq(1)
             with m.Switch(number):

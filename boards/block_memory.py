@@ -10,7 +10,7 @@ from ..hw.axi import axi4_signature
 from ..hw.storage import storage
 from ..isa.config import Config
 from .board import BoardError
-from .word_bus import word_bus_signature
+from .word_bus import WORD_BITS, word_bus_signature
 
 __all__ = ["BlockMemory", "check_memory"]
 
@@ -36,8 +36,8 @@ class BlockMemory(wiring.Component):
     """Answer an accelerator's bursts, and single words of the host in between.
 
     One beat a cycle each for reading and writing; one burst each at a time. The host comes first:
-    its words are few. Addresses begin at 0; beats beyond the end answer with DECERR, and writes
-    there change nothing.
+    its words are few, and go through registers of their own. Addresses begin at 0; beats beyond
+    the end answer with DECERR, and writes there change nothing.
 
     Parameters
     ----------
@@ -98,9 +98,11 @@ class BlockMemory(wiring.Component):
         return active, beat, ~far & (beat < self.contents.depth), last
 
     def _read(self, m, port):
+        """Answer bursts that read; return whether the host's word is there."""
         r, host = self.axi.r, self.host
         issues, valid = Signal(), Signal()
-        asks, hosts = Signal(), Signal()  # the host's word goes first; it has been read
+        # The host's word goes first; it has been read; it has been kept.
+        asks, hosts, answers = Signal(), Signal(), Signal()
         active, beat, inside, last = self._burst(m, "read", self.axi.ar, issues)
         free = ~valid | r.ready
         place = host.addr[self._beat_bits - 2 :]
@@ -111,19 +113,21 @@ class BlockMemory(wiring.Component):
             r.valid.eq(valid),
             r.p.data.eq(port.data),
         ]
-        m.d.sync += hosts.eq(asks & free)
-        m.d.sync += asks.eq(Mux(asks, ~free, host.valid & ~host.write & ~hosts))
+        begins = host.valid & ~host.write & ~hosts & ~answers
+        m.d.sync += [asks.eq(Mux(asks, ~free, begins)), hosts.eq(asks & free), answers.eq(hosts)]
         with m.If(free):
             m.d.sync += [
                 valid.eq(issues),
                 r.p.last.eq(last),
                 r.p.resp.eq(Mux(inside, 0, _DECODE_ERROR)),
             ]
-        chosen = self._lane(host)
-        m.d.comb += host.read_data.eq(port.data.word_select(chosen, 8 * _WORD_BYTES))
-        return hosts
+        word = Signal(WORD_BITS, reset_less=True)
+        m.d.sync += word.eq(port.data.word_select(self._lane(host), WORD_BITS))
+        m.d.comb += host.read_data.eq(word)
+        return answers
 
     def _write(self, m, port):
+        """Answer bursts that write; return whether the host's word is being written."""
         w, b, host = self.axi.w, self.axi.b, self.host
         takes, answers = Signal(), Signal()
         moves, failed = Signal(), Signal()

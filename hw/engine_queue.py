@@ -1,6 +1,6 @@
 """EngineQueue: an engine's instructions in order, each held until what it waits for is done."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,12 +57,13 @@ class EngineQueue(wiring.Component):
         parts = job_parts(self.engine)
         layouts = {name: self.job.p[name].shape() for name in parts}
         width = max(layout.size for layout in layouts.values())
-        held = data.StructLayout({"bits": width, "index": INDEX_BITS})
+        held = data.StructLayout({"bits": width, "index": INDEX_BITS, "kind": len(parts)})
 
         m.submodules.queue = queue = StreamQueue(held, QUEUE_DEPTH)
         m.d.comb += [
             queue.i.p.bits.eq(self.i.p.bits),
             queue.i.p.index.eq(self.i.p.index),
+            queue.i.p.kind.eq(Cat(self.i.p.bits[:8] == opcode for opcode in parts.values())),
             queue.i.valid.eq(self.i.valid),
             self.i.ready.eq(queue.i.ready),
         ]
@@ -71,8 +72,9 @@ class EngineQueue(wiring.Component):
             name: data.View(layout, queue.o.p.bits[: layout.size])
             for name, layout in layouts.items()
         }
-        work = head["work"]
-        is_work = work.opcode == parts["work"]
+        # What an instruction is, is known before it enters: at the head much hangs on it.
+        work, kinds = head["work"], dict(zip(parts, queue.o.p.kind, strict=True))
+        is_work = kinds["work"]
         waits = [work[f"wait_{engine.name.lower()}"] for engine in ENGINES]
         met = [count >= wait for count, wait in zip(self.completed, waits, strict=True)]
         starts = is_work & self._checked(m, met[0] & met[1] & met[2] & met[3], queue.o)
@@ -85,7 +87,7 @@ class EngineQueue(wiring.Component):
         for name, view in head.items():
             if name != "work":
                 settings = Signal(view.shape(), name=name, reset_less=True)
-                with m.If(queue.o.valid & (view.opcode == parts[name])):
+                with m.If(queue.o.valid & kinds[name]):
                     m.d.sync += settings.eq(view)
                 m.d.comb += self.job.p[name].eq(settings)
         return m

@@ -130,7 +130,7 @@ class Feeder(wiring.Component):
     def _gate(self, m):
         """Walk the loops, and return what lets operands go."""
         m.submodules.nest = nest = JobNest(
-            Engine.MAC, _TILE_LEVELS + _PIXEL_LEVELS, _moves(self.config)
+            Engine.MAC, _TILE_LEVELS + _PIXEL_LEVELS, _moves(self.config), self.config.pipeline
         )
         connect(m, flipped(self.job), nest.job)
         job = Signal.like(self.job.p, reset_less=True)

@@ -115,5 +115,5 @@ class Fetch(wiring.Component):
 
     def _resizer(self):
         if self.config.bus_bytes < INSTRUCTION_BYTES:
-            return Widener(self.config.bus_bytes, INSTRUCTION_BYTES)
+            return Widener(self.config.bus_bytes, INSTRUCTION_BYTES, self.config.pipeline)
         return Narrower(self.config.bus_bytes, INSTRUCTION_BYTES)

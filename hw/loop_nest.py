@@ -78,7 +78,8 @@ class LoopNest(wiring.Component):
     """Run through nested loops, one iteration per transfer, without multipliers.
 
     A count of 0 stands for the largest count plus one. The next nest is accepted with the last
-    iteration of the running one, so no cycle is lost between nests.
+    iteration of the running one, so no cycle is lost between nests; with ``pipeline`` it is
+    accepted a cycle later, for ``ready`` goes far.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ class LoopNest(wiring.Component):
         Width of each level's count, outermost level first.
     values : mapping from name to Affine
         Values that accompany each iteration.
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -98,8 +101,10 @@ class LoopNest(wiring.Component):
     #: Cycles from the transfer of a nest to its first iteration.
     latency = 1
 
-    def __init__(self, counts: Mapping[str, int], values: Mapping[str, Affine]) -> None:
-        self.counts = dict(counts)
+    def __init__(
+        self, counts: Mapping[str, int], values: Mapping[str, Affine], pipeline: int = 0
+    ) -> None:
+        self.counts, self.pipeline = dict(counts), pipeline
         self.values = dict(values)
         super().__init__(
             {
@@ -110,16 +115,17 @@ class LoopNest(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # A nest is taken with the next step, which is now if there is no iteration: then all loops
-        # are as at their end. Steps are all that depends on ``ready``, which may be late.
-        loads, takes, steps = Signal(init=1), self.nest.ready, Signal()
-        m.d.comb += [
-            steps.eq(~self.o.valid | self.o.ready),
-            takes.eq(steps & loads),
-            self.o.p.ends.eq(loads),
-        ]
-        with m.If(takes):
-            m.d.sync += self.o.valid.eq(self.nest.valid)
+        # Both are far from here: ``ready``, which may be late, so that it does nothing but enable
+        # steps; and whether there is an iteration. Without one, all loops are as at their end.
+        idle, steps, takes = Signal(init=1), Signal(), self.nest.ready
+        ends = self.o.p.ends
+        loads, nothing = idle, Mux(idle, ~self.nest.valid, ends)
+        if not self.pipeline:
+            loads = Signal(init=1)
+            nothing = loads & ~self.nest.valid
+        m.d.comb += [steps.eq(idle | self.o.ready), takes.eq(loads & steps)]
+        with m.If(steps):
+            m.d.sync += [self.o.valid.eq(~nothing), idle.eq(nothing)]
 
         # The innermost loop that is not at its end advances; the loops inside it start over. All
         # of this is known a cycle ahead.
@@ -127,7 +133,7 @@ class LoopNest(wiring.Component):
         turns = {k: Signal(name=f"turns_{k}", init=1) for k in levels}
         advances = {k: Signal(name=f"advances_{k}") for k in levels}
         moves = {k: steps & turns[k] for k in levels}
-        following, nothing = Const(1, 1), loads & ~self.nest.valid
+        following = Const(1, 1)
         for level in levels:
             m.d.comb += self.o.p.turns[level].eq(turns[level])
             last = self._count(m, level, loads, moves[level], turns[level])
@@ -136,7 +142,9 @@ class LoopNest(wiring.Component):
                 m.d.sync += advances[level].eq(following & ~last & ~nothing)
             following = following & last
         with m.If(steps):
-            m.d.sync += loads.eq(following | nothing)
+            m.d.sync += ends.eq(following)
+            if not self.pipeline:
+                m.d.sync += loads.eq(following | nothing)
         for name in self.values:
             self._move(m, name, loads, advances, moves)
         return m

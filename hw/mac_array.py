@@ -26,8 +26,7 @@ class MacArray(wiring.Component):
 
     Nothing stalls: whoever reads ``totals`` knows when they are meant. Operands, loads and swaps
     all travel as diagonal waves of one speed, so a matrix may be swapped in one cycle after its
-    last row entered, and the first row of another may enter in the cycle of the swap (with
-    ``pipeline``: in the cycle after it).
+    last row entered, and the first row of another may enter in the cycle of the swap.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ class MacArray(wiring.Component):
         rows, columns = range(self.config.rows), range(self.config.columns)
         operands = Signal(data.ArrayLayout(signed(8), len(rows)))
         swaps = Signal(len(rows))
-        swap = delayed(self.swap, self.config.pipeline, "swap_ahead")
+        swap = self.swap
         for row in rows:
             m.d.comb += operands[row].eq(delayed(self.operands[row], row, f"operand_{row}"))
             m.d.comb += swaps[row].eq(swap)

@@ -30,7 +30,7 @@ class MacColumn(wiring.Component):
 
     Row ``r`` expects its operand ``r`` cycles after row 0. Each processing element holds the
     weight in use and the next one; ``swaps`` puts the next in use for the operand of the following
-    cycle (with ``pipeline``: of the same cycle), and may come in the cycle in which that next
+    cycle, and may come in the cycle in which that next
     weight is replaced.
 
     Parameters
@@ -92,16 +92,13 @@ class MacColumn(wiring.Component):
 
     def _product(self, m, row, following, register):
         """Return the product of one row, from a register."""
-        if self.config.pipeline:
-            m.submodules[f"multiplier_{row}"] = multiplier = Multiplier()
-            m.d.comb += [
-                multiplier.a.eq(self.operands[row]),
-                multiplier.b.eq(following),
-                multiplier.take.eq(self.swaps[row]),
-            ]
-            return multiplier.product
-        weight, product = register("weight", 8), register("product", 16)
+        weight = register("weight", 8)
         with m.If(self.swaps[row]):
             m.d.sync += weight.eq(following)
+        if self.config.pipeline:
+            m.submodules[f"multiplier_{row}"] = multiplier = Multiplier()
+            m.d.comb += [multiplier.a.eq(self.operands[row]), multiplier.b.eq(weight)]
+            return multiplier.product
+        product = register("product", 16)
         m.d.sync += product.eq(self.operands[row] * weight)
         return product

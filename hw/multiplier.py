@@ -11,30 +11,25 @@ _DSP_BITS = 18
 
 
 class Multiplier(wiring.Component):
-    """``product = a * b``, two cycles later; ``b`` stays until another is taken.
+    """``product = a * b``, two cycles later.
 
     On an ECP5 all registers are those of its multiplier: what is between them is known to be fast,
-    wherever the operands come from. Synthesis would leave them outside.
+    wherever the factors come from. Synthesis would leave them outside. None has an enable: two
+    multipliers share a block's.
 
     Members
     -------
-    a : In(signed(8))
-        A factor each cycle.
-    b : In(signed(8))
-        The other one, if ``take`` is set.
-    take : In(1)
-        ``b`` counts from the ``a`` of this cycle on.
+    a, b : In(signed(8))
+        Factors.
     product : Out(signed(16))
         Product.
     """
 
-    #: Cycles from a factor to its product.
+    #: Cycles from factors to their product.
     latency = 2
 
     def __init__(self) -> None:
-        super().__init__(
-            {"a": In(signed(8)), "b": In(signed(8)), "take": In(1), "product": Out(signed(16))}
-        )
+        super().__init__({"a": In(signed(8)), "b": In(signed(8)), "product": Out(signed(16))})
 
     def elaborate(self, platform):
         m = Module()
@@ -42,9 +37,7 @@ class Multiplier(wiring.Component):
             self._cell(m)
             return m
         a, b = (Signal(signed(8), name=name, reset_less=True) for name in ("left", "right"))
-        with m.If(self.take):
-            m.d.sync += b.eq(self.b)
-        m.d.sync += [a.eq(self.a), self.product.eq(a * b)]
+        m.d.sync += [a.eq(self.a), b.eq(self.b), self.product.eq(a * b)]
         return m
 
     def _cell(self, m):
@@ -59,14 +52,13 @@ class Multiplier(wiring.Component):
             p_REG_INPUTA_CLK="CLK0",
             p_REG_INPUTA_CE="CE0",
             p_REG_INPUTB_CLK="CLK0",
-            p_REG_INPUTB_CE="CE1",
+            p_REG_INPUTB_CE="CE0",
             p_REG_OUTPUT_CLK="CLK0",
             p_REG_OUTPUT_CE="CE0",
             p_GSR="DISABLED",
             p_SOURCEB_MODE="B_INPUT",
             i_CLK0=ClockSignal(),
             i_CE0=Const(1),
-            i_CE1=self.take,
             i_RST0=Const(0),
             i_SIGNEDA=Const(1),
             i_SIGNEDB=Const(1),

@@ -166,7 +166,10 @@ def queue_check(config: Config) -> int:
 
 
 def decode_rest(config: Config) -> int:
-    """Return the cycles from an instruction's leaving to another's entry into decoding."""
+    """Return the cycles from an instruction's leaving to another's entry into decoding.
+
+    And from its entry to the first part of the next one, where it comes in parts.
+    """
     return config.pipeline
 
 
@@ -184,7 +187,10 @@ def store_arrival(config: Config) -> int:
 
 
 def operand_check(config: Config) -> int:
-    """Return the cycles for which an operand's loops are ahead of its issue."""
+    """Return the cycles for which an operand's loops are ahead of its issue.
+
+    And from a job's last operand, as the loops give it, to the next job's entry into the loops.
+    """
     return config.pipeline
 
 

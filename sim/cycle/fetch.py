@@ -143,7 +143,7 @@ class Fetch:
             if beat == len(queue.writes):
                 return False
             # The last part before leaves with its instruction, which the next one may replace.
-            self._part = max(queue.offered(beat), self._part + 1, self._entered)
+            self._part = max(queue.offered(beat), self._part + 1, self._entered + self._rest)
             queue.pops.append(self._part)
         self._complete = self._part + REGISTER
         return True

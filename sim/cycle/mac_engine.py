@@ -118,7 +118,7 @@ class MacEngine:
         size = _Size(tiles, words, work["rows"] * loops["columns"])
         offered = time + MAC_OFFER
         load = max(self._swapped + MAC_PENDING, self._load_ends, offered)
-        fed = max(offered, self._entered)
+        fed = max(offered, self._entered + self._check)
         self.free = max(load, fed) + REGISTER
         entered = max(fed + REGISTER, self._issued)
         begin = max(entered + REGISTER * self._check, load + MAC_PENDING)

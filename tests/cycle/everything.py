@@ -26,7 +26,7 @@ from tests.support.networks import NETWORKS, quantized_network
 
 __all__ = ["CONFIGS", "KINDS", "MEMORIES", "PUBLISHED", "check_kind", "check_published"]
 
-CONFIGS = tuple(map(load_config, ("tiny", "odd", "small", "base", "base_bits")))
+CONFIGS = tuple(map(load_config, ("tiny", "odd", "small", "base", "base_bits", "ulx3s")))
 
 #: Near, usual and far; and one that is slow and takes few requests.
 MEMORIES = (

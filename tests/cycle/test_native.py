@@ -15,7 +15,7 @@ from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_compiler import BuildError
 from tests.cycle.equality import assert_same
 from tests.cycle.programs import random_program
-from tests.sim.cases import BITS, END, NARROW, TINY, WIDE, as_program, first_segment, work
+from tests.sim.cases import BITS, DEEP, END, NARROW, TINY, WIDE, as_program, first_segment, work
 from tests.support.graphs import random_graph
 from tests.support.programs import config_instruction
 
@@ -41,7 +41,7 @@ def by_modules(program, memory=None):
     return run_segment(program, first_segment(program), memory=memory, compiled=False)
 
 
-@pytest.mark.parametrize("config", [TINY, NARROW, BITS, WIDE, SINGLE], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [TINY, NARROW, BITS, DEEP, WIDE, SINGLE], ids=lambda c: c.name)
 def test_random_programs(native_only, config):
     for seed in (2, 8, 10, 15, 21):  # in some, instructions come late after a full queue
         program = random_program(config, seed)

@@ -18,7 +18,7 @@ from shiftloom.hw.words import Words
 from shiftloom.isa import timing
 from shiftloom.isa.config import load_config
 
-CONFIGS = [load_config(name) for name in ("tiny", "odd", "small", "base")]
+CONFIGS = [load_config(name) for name in ("tiny", "odd", "small", "base", "ulx3s")]
 
 
 def test_register_stages():

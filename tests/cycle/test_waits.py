@@ -19,10 +19,10 @@ from shiftloom.sim.cycle.engine import run_segment
 from shiftloom.sim.cycle.engine_queue import Wait
 from shiftloom.sim.cycle.memory import Memory
 from tests.cycle.programs import random_program
-from tests.sim.cases import END, NARROW, TINY, as_program, first_segment, work
+from tests.sim.cases import DEEP, END, NARROW, TINY, as_program, first_segment, work
 from tests.support.programs import config_instruction
 
-CONFIGS = pytest.mark.parametrize("config", [TINY, NARROW], ids=lambda c: c.name)
+CONFIGS = pytest.mark.parametrize("config", [TINY, NARROW, DEEP], ids=lambda c: c.name)
 BEGIN = config_instruction(TINY)
 
 

@@ -145,11 +145,12 @@ def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
     loaded = begins - config.pipeline  # weights do not wait for operands to be checked
     for loops, work in jobs:
         pixels = work["rows"] * loops["columns"]
-        for _ in range(tiles_of(loops)):
+        for tiles_left in reversed(range(tiles_of(loops))):
             cycles += range(begins, begins + pixels)
             # The next weights begin with the swap, a row each cycle; operands may be right behind.
             loaded = max(loaded + words_of(config, loops), begins + 2)
-            begins = max(begins + pixels, loaded)
+            rest = 0 if tiles_left else config.pipeline
+            begins = max(begins + pixels + rest, loaded)
     assert events["active"] == cycles
 
 
@@ -178,7 +179,7 @@ def test_accumulators_may_be_revisited_at_once(simulate, distance, config):
         jobs.append(source.mac(accumulate=1, **fields))
     got, expected, events = run(simulate, config, jobs)
     assert np.array_equal(got, expected)
-    waits = max(0, 4 - distance)
+    waits = max(config.pipeline, 4 - distance)
     assert events["active"][5] - events["active"][4] == 1 + waits
 
 

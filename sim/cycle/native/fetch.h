@@ -87,7 +87,7 @@ class Fetch {
         const int64_t end = (following + 1) * parts_;
         for (int64_t beat = queue_.pops.size(); beat < end; ++beat) {
             if (beat == static_cast<int64_t>(queue_.writes.size())) return false;
-            part_ = std::max({queue_.offered(beat), part_ + 1, entered_});
+            part_ = std::max({queue_.offered(beat), part_ + 1, entered_ + rest_});
             queue_.pops.push_back(part_);
         }
         complete_ = part_ + REGISTER;

@@ -120,7 +120,7 @@ class MacEngine {
         for (int k = 0; k < 4; ++k) size.tiles *= axes[k].count;
         const Time offered = time + MAC_OFFER;
         const Time load = std::max({swapped_ + MAC_PENDING, load_ends_, offered});
-        const Time fed = std::max(offered, entered_);
+        const Time fed = std::max(offered, entered_ + config_.operand_check);
         free = std::max(load, fed) + REGISTER;
         const Time entered = std::max(fed + REGISTER, issued_);
         const Time begin = std::max(entered + REGISTER * config_.operand_check, load + MAC_PENDING);

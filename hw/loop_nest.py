@@ -115,41 +115,41 @@ class LoopNest(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        loads, ends, turns = Signal(), self.o.p.ends, self.o.p.turns
-        steps, idle = Signal(), Signal(init=1)  # idle is ~valid: both go far
-        m.d.comb += [
-            self.nest.ready.eq(idle if self.pipeline else idle | (self.o.ready & ends)),
-            loads.eq(idle if self.pipeline else idle | ends),
-            steps.eq(idle | self.o.ready),
-        ]
-        with m.If(self.nest.ready):
-            m.d.sync += [self.o.valid.eq(self.nest.valid), idle.eq(~self.nest.valid)]
-        with m.Elif(self.o.ready & ends):
-            m.d.sync += [self.o.valid.eq(0), idle.eq(1)]
+        # Both are far from here: ``ready``, which may be late, so that it does nothing but enable
+        # steps; and whether there is an iteration. Without one, all loops are as at their end.
+        idle, steps, takes = Signal(init=1), Signal(), self.nest.ready
+        ends = self.o.p.ends
+        loads, nothing = idle, Mux(idle, ~self.nest.valid, ends)
+        if not self.pipeline:
+            loads = Signal(init=1)
+            nothing = loads & ~self.nest.valid
+        m.d.comb += [steps.eq(idle | self.o.ready), takes.eq(loads & steps)]
+        with m.If(steps):
+            m.d.sync += [self.o.valid.eq(~nothing), idle.eq(nothing)]
 
         # The innermost loop that is not at its end advances; the loops inside it start over. All
-        # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
-        # Without an iteration they follow the nest that is offered, whether there is one or not.
+        # of this is known a cycle ahead.
         levels = list(reversed(self.counts))
+        turns = {k: Signal(name=f"turns_{k}", init=1) for k in levels}
         advances = {k: Signal(name=f"advances_{k}") for k in levels}
-        moves = {k: idle | (self.o.ready & turns[k]) for k in levels}
+        moves = {k: steps & turns[k] for k in levels}
         following = Const(1, 1)
-        over = loads & ~self.nest.valid  # no iteration follows
-        if self.pipeline:
-            over |= ~idle & ends
         for level in levels:
-            last = self._count(m, level, loads, moves[level])
+            m.d.comb += self.o.p.turns[level].eq(turns[level])
+            last = self._count(m, level, loads, moves[level], turns[level])
             with m.If(steps):
-                m.d.sync += [self.o.p.last[level].eq(last), turns[level].eq(following)]
-                m.d.sync += advances[level].eq(following & ~last & ~over)
+                m.d.sync += [self.o.p.last[level].eq(last), turns[level].eq(following | nothing)]
+                m.d.sync += advances[level].eq(following & ~last & ~nothing)
             following = following & last
         with m.If(steps):
             m.d.sync += ends.eq(following)
+            if not self.pipeline:
+                m.d.sync += loads.eq(following | nothing)
         for name in self.values:
             self._move(m, name, loads, advances, moves)
         return m
 
-    def _count(self, m, level, loads, moves):
+    def _count(self, m, level, loads, moves, turn):
         """Keep the iterations that are left, and the flags at both ends; return the next ``last``.
 
         What is returned holds if there is a step at all.
@@ -160,20 +160,20 @@ class LoopNest(wiring.Component):
         single, double, one = (
             Signal(name=f"{level}_{n}", reset_less=True) for n in ("single", "double", "one")
         )
-        flags = self.o.p.first, self.o.p.last, self.o.p.turns
-        first, last, turn = (of_levels[level] for of_levels in flags)
+        first, last = self.o.p.first[level], self.o.p.last[level]
         count = self.nest.p.counts[level]
         following = Signal(name=f"{level}_following")
         moved = Mux(last, single, one)
         m.d.comb += following.eq(Mux(loads, count == 1, Mux(turn, moved, last)))
         two = Const(2, width)  # 0 if that stands for it
+        with m.If(self.nest.ready):
+            m.d.sync += [most.eq(count - 1), single.eq(count == 1), double.eq(count == two)]
         with m.If(moves):
-            with m.If(loads):
-                m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
-                m.d.sync += [first.eq(1), double.eq(count == two), one.eq(count == two)]
-            with m.Else():
-                m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
-                m.d.sync += one.eq(Mux(last, double, left == 2))
+            m.d.sync += [
+                left.eq(Mux(loads, count - 1, Mux(last, most, left - 1))),
+                one.eq(Mux(loads, count == two, Mux(last, double, left == 2))),
+                first.eq(loads | last),
+            ]
         return following
 
     def _move(self, m, name, loads, advances, moves):
@@ -185,22 +185,22 @@ class LoopNest(wiring.Component):
         bases = {k: Signal(shape, name=f"{name}_{k}", reset_less=True) for k in moving}
         m.d.comb += self.o.p.values[name].eq(bases[moving[-1]])
 
-        # No loop advances while a nest is loaded, whose start is the base then.
+        # Each loop has what follows if it advances: to choose is then all that depends on which one
+        # does. None advances while a nest is loaded.
         takes, first = self.nest.ready, Signal(shape, name=f"{name}_first")
         m.d.comb += first.eq(self.nest.p.start[name])
-        strides = {level: self._stride(m, name, level, takes) for level in moving}
-        base, stride, outer = Mux(loads, first, 0), 0, start
+        moved, outer = Mux(loads, first, 0), start
         for level in self.counts:
-            step = Signal(shape, name=f"{name}_step_{level}")
-            m.d.comb += step.eq(strides.get(level, 0))
-            base |= Mux(advances[level], bases.get(level, outer), 0)
-            stride |= Mux(advances[level], step, 0)
             outer = bases.get(level, outer)
-        moved = Signal(shape, name=f"{name}_moved")
-        m.d.comb += moved.eq(base + stride)
+            advanced = Signal(shape, name=f"{name}_advanced_{level}")
+            stride = self._stride(m, name, level, takes) if level in moving else 0
+            m.d.comb += advanced.eq(outer + stride)
+            moved |= Mux(advances[level], advanced, 0)
+        following = Signal(shape, name=f"{name}_following")
+        m.d.comb += following.eq(moved)
         for level in moving:
             with m.If(moves[level]):
-                m.d.sync += bases[level].eq(moved)
+                m.d.sync += bases[level].eq(following)
         with m.If(takes):
             m.d.sync += start.eq(first)
 

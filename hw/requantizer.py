@@ -70,7 +70,7 @@ class Requantizer(wiring.Component):
     @staticmethod
     def residual_latency(config: Config) -> int:
         """Return the cycles from values to the residual that belongs to them."""
-        return 3 + config.pipeline
+        return 3
 
     def elaborate(self, platform):
         m = Module()
@@ -126,6 +126,8 @@ class Requantizer(wiring.Component):
         if self.config.pipeline:
             residual = register("residual", 9, residual)
         added = residual << settings.residual_shift
+        if self.config.pipeline:
+            added = register("residual_shifted", 16, added)
         return register("addend", 18, self.parameters[lane].addend + added)
 
     def _saturate(self, register, name, value, limits):
@@ -139,13 +141,19 @@ class Requantizer(wiring.Component):
     def _shift(self, register, name, value, amount):
         """Shift right; keep the highest dropped bit, and whether lower ones were set, below."""
         sticky, rest = Const(0, 1), Cat(Const(0, 1), value).as_signed()
-        halfway = (len(amount) + 1) // 2
-        for bit in range(len(amount)):
-            if self.config.pipeline and bit == halfway:
+        bits = [[bit] for bit in range(len(amount))]
+        if self.config.pipeline:
+            halfway = (len(amount) + 1) // 2
+            bits = [range(halfway), range(halfway, len(amount))]
+        for number, group in enumerate(bits):
+            part, unit = amount[group[0] : group[-1] + 1], 1 << group[0]
+            for dropped in range((1 << len(group)) - 1):
+                units = rest[dropped * unit : (dropped + 1) * unit]
+                sticky |= (part > dropped) & units.any()
+            rest >>= part << group[0]
+            if self.config.pipeline and number == 0:
                 held = register(f"{name}_halfway", len(value) + 2, Cat(sticky, rest))
                 sticky, rest = held[0], held[1:].as_signed()
-            sticky |= amount[bit] & rest[: 1 << bit].any()
-            rest = Mux(amount[bit], rest >> (1 << bit), rest)
         return register(name, len(value) + 2, Cat(sticky, rest))
 
     def _round(self, shifted):

@@ -35,7 +35,7 @@ def saturate(value, low, high, stage: Callable = _at_once):
     narrow, sign, fits = value, value[-1], 1
     if len(value) > width:
         narrow, upper = value[:width].as_signed(), value[width - 1 : -1]
-        fits = Mux(sign, upper.all(), ~upper.any())
+        fits = ~(upper ^ sign.replicate(len(upper))).any()
     below = stage("below", Mux(fits, narrow < low, sign))
     above = stage("above", Mux(fits, narrow > high, ~sign))
     return Mux(below, low, Mux(above, high, stage("narrow", narrow)))

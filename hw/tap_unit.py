@@ -119,7 +119,7 @@ class TapUnit(wiring.Component):
     def _lane(self, m, lane, operands, steps):
         """Multiply, combine and accumulate in one lane; return its total.
 
-        Sums and maxima have registers of their own: those that are not wanted are 0.
+        Sums and maxima are both kept, each in registers of its own.
         """
         products, candidates = [], []
         for index, operand in enumerate(operands):
@@ -135,17 +135,16 @@ class TapUnit(wiring.Component):
             candidates.append((tap != 0, value))
 
         summed = Signal(signed(20), name=f"summed_{lane}", reset_less=True)
-        with m.If(self.maximum):
-            m.d.sync += summed.eq(0)
-        with m.Else():
-            m.d.sync += summed.eq(sum(products))
-        best = self._best(m, lane, candidates)
         total = Signal(signed(32), name=f"total_{lane}", reset_less=True)
-        takes = steps[-1].first | (self.maximum & (best > total[:10].as_signed()))
+        largest = Signal(signed(10), name=f"largest_{lane}", reset_less=True)
+        best, first = self._best(m, lane, candidates), steps[-1].first
+        m.d.sync += summed.eq(sum(products))
         with m.If(steps[-1].valid):
-            m.d.sync += total.eq(Mux(takes, summed | best, total + summed))
-        empty = self.maximum & (total[:10].as_signed() == _NOTHING)
-        found = Mux(empty, _WIDE_NOTHING, total)
+            m.d.sync += total.eq(Mux(first, summed, total + summed))
+        with m.If(steps[-1].valid & (first | (best > largest))):
+            m.d.sync += largest.eq(best)
+        empty = largest[-1] & ~largest[-2]  # all others are narrower than ``_NOTHING``
+        found = Mux(self.maximum, Mux(empty, _WIDE_NOTHING, largest), total)
         if not self.config.pipeline:
             return found
         held = Signal(signed(32), name=f"held_{lane}", reset_less=True)
@@ -153,7 +152,7 @@ class TapUnit(wiring.Component):
         return held
 
     def _best(self, m, lane, candidates):
-        """Return the largest value that a tap allows, two cycles later; 0 if sums are wanted."""
+        """Return the largest value that a tap allows, two cycles later."""
         pairs = [candidates[:2], candidates[2:]]
         halves = []
         for number, pair in enumerate(pair for pair in pairs if pair):
@@ -162,10 +161,7 @@ class TapUnit(wiring.Component):
             halves.append((half[0], half[1:].as_signed()))
         allowed, value = _larger(halves)
         best = Signal(signed(10), name=f"best_{lane}", reset_less=True)
-        with m.If(self.maximum):
-            m.d.sync += best.eq(Mux(allowed, value, _NOTHING))
-        with m.Else():
-            m.d.sync += best.eq(0)
+        m.d.sync += best.eq(Mux(allowed, value, _NOTHING))
         return best
 
 

@@ -21,8 +21,8 @@ from .vector_parameters import VectorParameters
 
 __all__ = ["Vector"]
 
-#: Places for residual words that wait for their sums; four at most do, or five with ``pipeline``:
-#: beside input words, one comes every other cycle and waits for nine.
+#: Places for residual words that wait for their sums; four at most do: beside input words one comes
+#: every other cycle, and waits for seven, or eight with ``pipeline``.
 _RESIDUALS = 8
 
 
@@ -108,9 +108,10 @@ class Vector(wiring.Component):
         requantizer = Requantizer(self.config)
         m.submodules.requantizer = self._resting(requantizer, busy)
         m.d.comb += [
-            issue.following.eq(self.job.p),
+            # With ``pipeline`` no path leads from the queue to the loops.
+            issue.following.eq(job if self.config.pipeline else self.job.p),
             issue.job.eq(job),
-            issue.start.eq(self.job.valid & self.job.ready),
+            issue.start.eq(starts if self.config.pipeline else self.job.valid & self.job.ready),
             issue.begin.eq(parameters.begin),
             issue.addr.ready.eq(self.read.addr.ready),
             self.read.addr.valid.eq(issue.addr.valid),

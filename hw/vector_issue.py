@@ -115,7 +115,8 @@ class VectorIssue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.nest = nest = JobNest(Engine.VECTOR, _LEVELS, _moves(self.config))
+        moves, pipeline = _moves(self.config), self.config.pipeline
+        m.submodules.nest = nest = JobNest(Engine.VECTOR, _LEVELS, moves, pipeline)
         m.submodules.emission = emission = Emission(self.config)
         m.submodules.asked = asked = Skid(self._request_layout())
         self._start(m, nest)

@@ -62,13 +62,14 @@ def plain(iteration):
     return {**found, "ends": iteration.ends}
 
 
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("stalls", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(2))
-def test_iterations_match_python(simulate, seed, stalls):
+def test_iterations_match_python(simulate, seed, stalls, pipeline):
     rng = random.Random(seed)
     nests = [random_nest(rng) for _ in range(6)]
     expected = [i for nest in nests for i in iterations(nest)]
-    dut = LoopNest(COUNTS, VALUES)
+    dut = LoopNest(COUNTS, VALUES, pipeline)
     received = []
 
     async def producer(ctx):

@@ -20,9 +20,8 @@ CONFIG = Config(
     accumulator_pixels=8,
     burst_beats=16,
 )
-CONFIGS = pytest.mark.parametrize(
-    "config", [CONFIG, replace(CONFIG, pipeline=1)], ids=["short", "deep"]
-)
+DEEP = replace(CONFIG, pipeline=1)
+CONFIGS = pytest.mark.parametrize("config", [CONFIG, DEEP], ids=["short", "deep"])
 LANES = CONFIG.columns
 INT32 = np.iinfo(np.int32)
 
@@ -89,7 +88,9 @@ def spread(rng, shape):
 
 
 @CONFIGS
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 10))]
+)
 def test_random_values_match_definition(simulate, config, seed):
     rng = np.random.default_rng(seed)
     settings = random_settings(rng)
@@ -109,8 +110,9 @@ def test_random_values_match_definition(simulate, config, seed):
     assert np.array_equal(got, expected(data, settings))
 
 
-@CONFIGS
-@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize(
+    ("config", "rounding"), [*((CONFIG, r) for r in Rounding), (DEEP, Rounding.HALF_EVEN)]
+)
 @pytest.mark.parametrize(("shifts", "out_shift"), [((3, 1, 31), 0), ((0, 1, 2), 2)])
 def test_ties_match_definition(simulate, config, rounding, shifts, out_shift):
     numbers = [*range(-24, 24), INT32.min, INT32.max, -(1 << 30), 1 << 30, 3 << 29]

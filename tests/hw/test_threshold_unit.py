@@ -33,7 +33,7 @@ async def load(ctx, dut, values, unused):
     ctx.set(dut.write.valid, 0)
 
 
-def run(simulate, pipeline, stages, bits, banks, low=0):
+def run(simulate, pipeline, bits, banks, *, stages=4, low=0):
     """Return the codes that a unit makes of sums, for one bank and its sums after the other."""
     config = replace(TINY, threshold_bits=stages, pipeline=pipeline)
     dut, codes = ThresholdUnit(config), []
@@ -72,7 +72,7 @@ def test_each_threshold_counts_from_its_value_on(simulate, pipeline, stages, bit
     shifts = rng.integers(0, 31, (LANES, count))
     values = np.sort(rng.integers(INT32.min, INT32.max, (LANES, count)) >> shifts, axis=1)
     sums = around(values)
-    got = run(simulate, pipeline, stages, bits, [(values, sums, INT32.min)], low=-7)
+    got = run(simulate, pipeline, bits, [(values, sums, INT32.min)], stages=stages, low=-7)
     assert np.array_equal(got, expected(values, sums, -7))
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_left_of_the_bank_before(simulate, pipeline, stages, bits):
     first = np.arange(LANES * count).reshape(LANES, count) - 5
     second = 1000 - first[::-1, ::-1]
     banks = [(first, around(first), -99), (second, around(second), -99)]
-    got = run(simulate, pipeline, stages, bits, banks)
+    got = run(simulate, pipeline, bits, banks, stages=stages)
     assert np.array_equal(got, np.concatenate([expected(v, s) for v, s, _ in banks]))
 
 
@@ -92,5 +92,5 @@ def test_thresholds_may_repeat_and_be_out_of_reach(simulate, pipeline):
     values = np.array([[3, 3, 3], [-9, NEVER, NEVER], [INT32.min, INT32.min, 0], [NEVER] * 3])
     sums = around(values)[:-3]
     sums = sums[(sums < NEVER).all(axis=1)]
-    got = run(simulate, pipeline, 4, 2, [(values, sums, 0)], low=200)
+    got = run(simulate, pipeline, 2, [(values, sums, 0)], low=200)
     assert np.array_equal(got, expected(values, sums, 200))

@@ -51,8 +51,9 @@ def run(simulate, config, loops, requantize, rows, *, feeder=None):
         signals = vector.active, vector.write.valid, vector.done, vector.job.ready
         for cycle in range(200):
             if feeder:
-                ctx.set(bench.activations.feeder.valid, 1)
-                ctx.set(bench.activations.feeder.addr, feeder(cycle))
+                addr, read = feeder(cycle), bench.activations.feeder
+                ctx.set(read.addr, addr)
+                ctx.set(read.banks, 1 << addr % config.activation_banks)
             _, _, *values = await ctx.tick().sample(*signals)
             for name, value in zip(events, values, strict=True):
                 if value:

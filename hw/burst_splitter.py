@@ -80,7 +80,7 @@ class BurstSplitter(wiring.Component):
 
         beat = exact_log2(self.config.bus_bytes)
         block = beat + exact_log2(self.burst_beats)
-        room = self.burst_beats - run.addr[beat:block]
+        room = Signal(range(self.burst_beats + 1), reset_less=True)  # to the end of the block
         # Known a cycle ahead: whether the next run is taken hangs on it, and on that whole queues.
         final = Signal(reset_less=True)
         m.d.comb += [
@@ -92,22 +92,27 @@ class BurstSplitter(wiring.Component):
             self.o.p.void.eq(run.void),
         ]
         # With ``pipeline`` who takes a burst does not decide in the same cycle what comes next.
-        entry = ~busy if self.config.pipeline else ~busy | (self.o.ready & final)
-        m.d.comb += self.i.ready.eq(entry)
+        ends = Signal()
+        m.d.comb += [
+            ends.eq(self.o.ready & final),
+            self.i.ready.eq(~busy if self.config.pipeline else ~busy | ends),
+        ]
         if self.config.pipeline:
-            with m.If(self.o.ready & final):
+            with m.If(ends):
                 m.d.sync += busy.eq(0)
         with m.If(~busy | self.o.ready):
             with m.If(~busy if self.config.pipeline else ~busy | final):
                 m.d.sync += [
                     busy.eq(self.i.valid),
                     run.eq(self.i.p),
+                    room.eq(self.burst_beats - self.i.p.addr[beat:block]),
                     final.eq(self.i.p.beats <= self.burst_beats - self.i.p.addr[beat:block]),
                 ]
             with m.Else():
                 m.d.sync += [
                     run.addr.eq(Cat(Const(0, block), run.addr[block:] + 1)),
                     run.beats.eq(run.beats - room),
+                    room.eq(self.burst_beats),
                     final.eq(run.beats <= room + self.burst_beats),
                 ]
         return m

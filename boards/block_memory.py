@@ -1,6 +1,6 @@
 """BlockMemory: block RAM as the external memory of an accelerator."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
@@ -132,26 +132,31 @@ class BlockMemory(wiring.Component):
         takes, answers = Signal(), Signal()
         moves, failed = Signal(), Signal()
         active, beat, inside, last = self._burst(m, "write", self.axi.aw, moves)
-        stores = Signal()  # the host's word goes first
-        m.d.sync += stores.eq(host.valid & host.write & ~stores)
+        copies = self.config.bus_bytes // _WORD_BYTES
+        stores, lanes = Signal(), Signal(copies)  # the host's word goes first; where it lies
+        begins = host.valid & host.write & ~stores
+        # Beats are taken between a burst's address and its last one, one answer after the other.
+        waits = (active | self.axi.aw.valid) & ~(answers & ~b.ready) & ~(moves & last)
+        m.d.sync += [
+            stores.eq(begins),
+            lanes.eq(begins << self._lane(host)),
+            takes.eq(waits & ~begins),
+        ]
         m.d.comb += [
-            takes.eq(active & ~stores & ~answers),
             w.ready.eq(takes),
             moves.eq(takes & w.valid),
             b.valid.eq(answers),
             b.p.resp.eq(Mux(failed, _DECODE_ERROR, 0)),
         ]
-        lane = Const(2**_WORD_BYTES - 1, self.config.bus_bytes) << (self._lane(host) << 2)
-        copies = self.config.bus_bytes // _WORD_BYTES
+        lane = Cat(bit.replicate(_WORD_BYTES) for bit in lanes)
+        m.d.comb += port.en.eq((w.p.strb & (moves & inside).replicate(len(w.p.strb))) | lane)
         with m.If(stores):
             m.d.comb += [
                 port.addr.eq(host.addr[self._beat_bits - 2 :]),
                 port.data.eq(Cat(host.write_data for _ in range(copies))),
-                port.en.eq(lane),
             ]
         with m.Else():
             m.d.comb += [port.addr.eq(beat), port.data.eq(w.p.data)]
-            m.d.comb += port.en.eq(Mux(moves & inside, w.p.strb, 0))
         with m.If(moves):
             m.d.sync += failed.eq(failed | ~inside)
         with m.If(moves & last):

@@ -82,13 +82,13 @@ class FrameReceiver(wiring.Component):
         full, whole, begun, spoiled = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             full.eq(place > _LONGEST),
+            self.request.data_bytes.eq(place - CRC_BYTES),
             whole.eq(checker.match & (place >= CRC_BYTES) & (place <= _LONGEST)),
         ]
         m.d.comb += [
             checker.start.eq(over),
             checker.valid.eq(takes),
             checker.bit.eq(byte[0]),
-            self.request.data_bytes.eq(place - CRC_BYTES),
         ]
         right, refused = ends & whole & ~cut, self.busy | spoiled
         m.d.sync += [
@@ -99,7 +99,7 @@ class FrameReceiver(wiring.Component):
         ]
         header = Signal(8 * HEADER_BYTES, reset_less=True)
         m.d.comb += self.request.as_value()[: len(header)].eq(header)
-        with m.If(stores & (place < 0)):
+        with m.If(stores & place[-1]):
             m.d.sync += header.eq(Cat(header[8:], byte))
         overwrites = self._store(m, place, takes & ~spoiled, byte)
         with m.If(over):
@@ -143,11 +143,12 @@ class FrameReceiver(wiring.Component):
         """
         m.submodules.words = words = memory.Memory(self.contents)
         write, read = words.write_port(granularity=8), words.read_port()
-        overwrites, room, enables = Signal(), Signal(), Signal(4)
-        needed = self.busy & (self.needed <= place[2:])
+        reached, overwrites, room, enables = Signal(), Signal(), Signal(), Signal(4)
+        inside, needed = ~place[-1], self.busy & reached
         m.d.sync += [
-            overwrites.eq(needed & (place >= 0)),
-            room.eq(~needed & (place >= 0) & (place < 4 * MOST_WORDS)),
+            reached.eq(self.needed <= place[2:-1]),
+            overwrites.eq(needed & inside),
+            room.eq(~needed & inside & (place[:-1] < 4 * MOST_WORDS)),
             enables.eq((takes & room) << place[:2]),
         ]
         m.d.comb += [

@@ -19,7 +19,7 @@ class FrameSender(wiring.Component):
     """Send the bytes of a body as a frame.
 
     A byte goes round bit by bit while the CRC takes it, then it is sent; afterwards the CRC's
-    bytes take its place, one after the other. A byte takes twelve cycles at least.
+    bytes take its place, one after the other. A byte takes thirteen cycles at least.
 
     Members
     -------
@@ -54,12 +54,8 @@ class FrameSender(wiring.Component):
                 m.d.sync += [gives.eq(0), position.eq(0)]
                 with m.If(self.i.valid):
                     m.next = "OPEN"
-            self._send(m, "OPEN", FLAG, "TAKE")
-            with m.State("TAKE"):
-                m.d.comb += [self.i.ready.eq(1), crc.valid.eq(self.i.valid)]
-                m.d.sync += [last.eq(self.i.p.last), byte.eq(self.i.p.byte)]
-                with m.If(self.i.valid):
-                    m.next = "ADD"
+            self._send(m, "OPEN", FLAG, "ASK")
+            self._take(m, crc, byte, last)
             with m.State("ADD"), m.If(~crc.shifts):
                 m.next = "LOOK"
             with m.State("LOOK"):  # whether it is special is known a cycle late
@@ -72,13 +68,25 @@ class FrameSender(wiring.Component):
                 m.d.comb += [self.o.valid.eq(1), crc.valid.eq(self.o.ready & last & ~over)]
                 with m.If(self.o.ready):
                     m.d.sync += [flip.eq(0), gives.eq(last), position.eq(position + gives)]
-                    m.next = "TAKE"
+                    m.next = "ASK"
                     with m.If(last):
                         m.next = "ADD"
                     with m.If(over):
                         m.next = "CLOSE"
             self._send(m, "CLOSE", FLAG, "IDLE")
         return m
+
+    def _take(self, m, crc, byte, last):
+        """Take a byte of the body; that it can be taken is a register."""
+        with m.State("ASK"):
+            m.d.sync += self.i.ready.eq(1)
+            m.next = "TAKE"
+        with m.State("TAKE"):
+            m.d.comb += crc.valid.eq(self.i.valid)
+            m.d.sync += [last.eq(self.i.p.last), byte.eq(self.i.p.byte)]
+            with m.If(self.i.valid):
+                m.d.sync += self.i.ready.eq(0)
+                m.next = "ADD"
 
     def _send(self, m, state, code, following):
         """Send a byte that belongs to the frame alone."""

@@ -1,5 +1,8 @@
 """HostLink: carries out what a host asks for in frames."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -22,14 +25,14 @@ __all__ = ["HostLink"]
 #: An address as the two parts that it has: an area, and a byte in it.
 _ADDRESS = data.StructLayout({"byte": 30, "area": 2})
 
-#: What is needed of a request while it is carried out, what became of it, words that have moved,
-#: and, a cycle late, whether the next one is the last.
+#: What is needed of a request while it is carried out: words that are left and that have moved,
+#: what became of it, and, a cycle late, whether the next word is the last.
 _TASK = data.StructLayout(
     {
         "writes": 1,
         "tag": 8,
         "address": 32,
-        "words": range(MOST_WORDS + 1),
+        "left": range(MOST_WORDS + 1),
         "status": 2,
         "done": range(MOST_WORDS + 1),
         "last": 1,
@@ -98,18 +101,21 @@ class HostLink(wiring.Component):
         task = Signal(_TASK, reset_less=True)
         found = self._judge(m, receiver.request)
         bus = self._reach(m, task, receiver)
-        m.d.sync += task.last.eq(task.done + 1 == task.words)  # between two words there are two
+        m.d.sync += task.last.eq(task.left == 1)  # between two words there are two
         m.d.comb += [receiver.read_addr.eq(task.done), receiver.needed.eq(task.done)]
-        with m.FSM() as states:
-            m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
-            with m.State("IDLE"):
-                m.d.sync += [task.done.eq(0), task.status.eq(found)]
-                for name in ("tag", "address", "words"):
-                    m.d.sync += task[name].eq(receiver.request[name])
-                m.d.sync += task.writes.eq(receiver.request.command == Command.WRITE)
-                with m.If(receiver.valid):
-                    m.next = "CHECK"
-            self._answer_states(m, sender.i, bus, task)
+        with m.If(~receiver.busy):
+            m.d.sync += [
+                task.tag.eq(receiver.request.tag),
+                task.address.eq(receiver.request.address),
+                task.writes.eq(receiver.request.command == Command.WRITE),
+                task.left.eq(receiver.request.words),
+                *(task.done.eq(0), task.status.eq(found)),
+            ]
+        with m.FSM():
+            with m.State("IDLE"), m.If(receiver.valid):
+                m.d.sync += receiver.busy.eq(1)
+                m.next = "CHECK"
+            self._answer_states(m, sender.i, bus, task, receiver.busy)
             with m.State("CHECK"):  # the first word comes from the receiver's buffer
                 m.next = "ANSWER"
                 with m.If((task.status == ReplyStatus.OK) & task.writes):
@@ -117,7 +123,7 @@ class HostLink(wiring.Component):
             with m.State("WRITE"):
                 m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
                 with m.If(bus.ready):
-                    m.d.sync += task.done.eq(task.done + 1)
+                    m.d.sync += [task.done.eq(task.done + 1), task.left.eq(task.left - 1)]
                     m.next = "FETCH"
                     with m.If(task.last):
                         m.next = "ANSWER"
@@ -127,7 +133,7 @@ class HostLink(wiring.Component):
                     m.next = "WRITE"
         return m
 
-    def _answer_states(self, m, reply, bus, task):
+    def _answer_states(self, m, reply, bus, task, busy):
         """Answer with status and tag, then with words, byte by byte."""
         reads = (task.status == ReplyStatus.OK) & ~task.writes
         word, position = Signal(WORD_BITS, reset_less=True), Signal(range(4))
@@ -135,22 +141,27 @@ class HostLink(wiring.Component):
         m.d.comb += reply.p.byte.eq(word[:8])
         with m.State("ANSWER"):
             m.d.sync += word.eq(Cat(task.status, Const(0, 8 - len(task.status)), task.tag))
-            m.d.sync += [heads.eq(1), position.eq(4 - REPLY_HEADER_BYTES)]
+            m.d.sync += [heads.eq(1), position.eq(4 - REPLY_HEADER_BYTES), reply.valid.eq(1)]
             m.next = "BYTES"
         with m.State("READ"):
             m.d.comb += bus.valid.eq(1)
             m.d.sync += word.eq(bus.read_data)
             with m.If(bus.ready):
+                m.d.sync += reply.valid.eq(1)
                 m.next = "BYTES"
         with m.State("BYTES"):
             over = Mux(heads, ~reads, task.last)
-            m.d.comb += [reply.valid.eq(1), reply.p.last.eq(over & (position == 3))]
+            m.d.comb += reply.p.last.eq(over & (position == 3))
             with m.If(reply.ready):
                 m.d.sync += [position.eq(position + 1), word.eq(word >> 8)]
                 with m.If(position == 3):
-                    m.d.sync += [task.done.eq(task.done + ~heads), heads.eq(0)]
+                    m.d.sync += heads.eq(0)
+                    with m.If(~heads):
+                        m.d.sync += [task.done.eq(task.done + 1), task.left.eq(task.left - 1)]
                     m.next = "FETCH"
+                    m.d.sync += reply.valid.eq(0)
                     with m.If(over):
+                        m.d.sync += busy.eq(0)
                         m.next = "IDLE"
 
     def _judge(self, m, request):
@@ -159,10 +170,11 @@ class HostLink(wiring.Component):
         size = Signal(range(max(self.sizes.values()) + 1))
         end = Signal(len(size) + 1, reset_less=True)
         near, fits = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += size.eq(0)
         with m.Switch(address.area):
             for area, area_bytes in self.sizes.items():
                 with m.Case(area):
-                    m.d.comb += size.eq(area_bytes)
+                    m.d.sync += size.eq(area_bytes)
         writes = request.command == Command.WRITE
         known = writes | (request.command == Command.READ)
         writable = ~writes | (address.area != Area.LINK)
@@ -182,25 +194,26 @@ class HostLink(wiring.Component):
         bus = word_bus_signature().create()
         address = data.View(_ADDRESS, task.address)
         words = {Area.MEMORY: self.memory, Area.REGISTERS: self.registers}
+        # What a word is read from is known for a cycle, as the last word is.
+        ready, choices = [], []
         for area, port in words.items():
-            chosen = address.area == area
+            chosen = Signal(name=f"reaches_{area.name.lower()}")
+            m.d.sync += chosen.eq(address.area == area)
             m.d.comb += [
                 port.valid.eq(bus.valid & chosen),
                 port.write.eq(bus.write),
                 port.addr.eq(address.byte[2 : self._place_bits] + task.done),
                 port.write_data.eq(receiver.read_data),
             ]
-            with m.If(chosen):
-                m.d.comb += [bus.ready.eq(port.ready), bus.read_data.eq(port.read_data)]
-        facts = self._facts(m, receiver)
-        number = Signal(range(len(LinkWord)))  # a cycle late, as the last word is
-        m.d.sync += number.eq(address.byte[2:] + task.done)
-        with m.If(address.area == Area.LINK):
-            m.d.comb += bus.ready.eq(1)
-            with m.Switch(number):
-                for number, value in facts.items():
-                    with m.Case(number):
-                        m.d.comb += bus.read_data.eq(value)
+            ready.append(chosen & port.ready)
+            choices.append(Mux(chosen, port.read_data, 0))
+        place = (address.byte[2:] + task.done)[: len(LinkWord).bit_length()]
+        for number, value in self._facts(m, receiver).items():
+            chosen = Signal(name=f"reads_{number.name.lower()}")
+            m.d.sync += chosen.eq((address.area == Area.LINK) & (place == number))
+            ready.append(chosen)
+            choices.append(Mux(chosen, value, 0))
+        m.d.comb += [bus.ready.eq(Cat(ready).any()), bus.read_data.eq(reduce(or_, choices))]
         return bus
 
     def _facts(self, m, receiver):

@@ -74,7 +74,7 @@ class UartReceiver(wiring.Component):
         with m.If(~takes):
             m.d.sync += [wait.eq(first - 1), left.eq(_BITS)]
             m.d.sync += takes.eq(before & ~rx)
-        with m.Elif(wait >= 0):
+        with m.Elif(~wait[-1]):
             m.d.sync += wait.eq(wait - 1)
         with m.Else():
             m.d.sync += [left.eq(left - 1), wait.eq(self.divisor - 2)]
@@ -118,7 +118,7 @@ class UartTransmitter(wiring.Component):
             m.d.sync += [bits.eq(Cat(self.i.payload, 1)), left.eq(_BITS + 1)]
             m.d.sync += [sends.eq(self.i.valid), self.tx.eq(~self.i.valid)]
             m.d.sync += wait.eq(self.divisor - 2)
-        with m.Elif(wait >= 0):
+        with m.Elif(~wait[-1]):
             m.d.sync += wait.eq(wait - 1)
         with m.Else():
             m.d.sync += [left.eq(left - 1), wait.eq(self.divisor - 2)]

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
 from ..isa.config import Config
+from ..isa.timing import load_banks
 from .interfaces import (
     read_latency,
     read_signature,
@@ -24,7 +25,7 @@ class ActivationBuffer(wiring.Component):
 
     Word ``a`` lies in bank ``a % banks``. In each cycle the feeder reads first, then the vector
     unit and the store engine read from banks that are left; likewise the vector unit writes first
-    and the load engine waits while its bank is taken. Nobody may
+    and the load engine waits while its bank is taken (with ``pipeline``: any bank). Nobody may
     read a word in the cycle in which it is written.
 
     Parameters
@@ -100,7 +101,7 @@ class ActivationBuffer(wiring.Component):
         ]
         m.d.comb += self.vector_write.ready.eq(1)
         write_bank = self._bank(self.vector_write.p.addr)
-        others = write_bank != self._bank(self.load_write.p.addr)
+        others = write_bank != self._bank(self.load_write.p.addr) if load_banks(self.config) else 0
         m.d.comb += self.load_write.ready.eq(~self.vector_write.valid | others)
         return m
 
@@ -144,7 +145,8 @@ class ActivationBuffer(wiring.Component):
         if self.config.bit_lanes:
             size = self.config.word_bytes
             writes = Mux(vector_writes, vector.p.mask, load_writes.replicate(size))
-        m.d.comb += [
+        # A cycle later with ``pipeline``: no work that reads the word can have begun by then.
+        m.d["sync" if self.config.pipeline else "comb"] += [
             port.en.eq(writes),
             port.addr.eq(Mux(vector_writes, self._row(vector.p.addr), self._row(load.p.addr))),
             port.data.eq(Mux(vector_writes, vector.p.data, load.p.data)),

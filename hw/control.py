@@ -88,7 +88,9 @@ class Control(wiring.Component):
         enable = Signal()
 
         write = port.write
-        commands = write.valid & (write.number == register("CONTROL").offset // 4) & write.strobe[0]
+        controls = Signal()  # what is written has been there for a cycle
+        m.d.sync += controls.eq((write.number == register("CONTROL").offset // 4) & write.strobe[0])
+        commands = write.valid & controls
         resets = write.data[ControlBit.RESET]
         with m.If(commands):
             m.d.sync += enable.eq(write.data[ControlBit.INTERRUPT_ENABLE])

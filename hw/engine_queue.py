@@ -20,7 +20,7 @@ class EngineQueue(wiring.Component):
 
     Settings take one cycle each at the head of the queue and stay in force. Work leaves as a job
     when the completed counts have reached its waits, at most one each cycle, in order; with
-    ``pipeline`` one in two cycles, and one cycle after the counts.
+    ``pipeline`` one in two cycles, and one cycle after the counts and after its engine.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class EngineQueue(wiring.Component):
             self.job.valid.eq(queue.o.valid & starts),
             self.job.p.work.eq(work),
             self.job.p.index.eq(queue.o.p.index),
-            queue.o.ready.eq(~is_work | (starts & self.job.ready)),
+            queue.o.ready.eq(~is_work | (starts & (self.pipeline | self.job.ready))),
         ]
         for name, view in head.items():
             if name != "work":
@@ -93,9 +93,13 @@ class EngineQueue(wiring.Component):
         return m
 
     def _checked(self, m, met, head):
-        """Return whether the waits of the head are met, or were in the cycle before."""
+        """Return whether the waits of the head are met.
+
+        Or whether they were in the cycle before, and the engine ready: it stays so until it gets
+        a job.
+        """
         if not self.pipeline:
             return met
         checked = Signal()
-        m.d.sync += checked.eq(met & head.valid & ~head.ready)
+        m.d.sync += checked.eq(met & head.valid & ~head.ready & self.job.ready)
         return checked

@@ -62,7 +62,7 @@ class OperandGate(wiring.Component):
         if self.config.pipeline:
             valid, clashes = self._hold(m)
         else:
-            valid, clashes = self.i.valid, self._compare(m, self.i.p)
+            valid, clashes = self.i.valid, self._clashes(m, self.i.p, first=1).any()
             m.d.comb += [self.o.eq(self.i.p), self.i.ready.eq(self._may_go(clashes))]
         m.d.comb += self.o.operation.valid.eq(valid & self._may_go(clashes))
         return m
@@ -73,20 +73,18 @@ class OperandGate(wiring.Component):
     def _hold(self, m):
         """Keep one operand; return whether there is one, and whether it clashes."""
         valid, held = Signal(), Signal.like(self.o, reset_less=True)
-        clashes = Signal(Accumulators.distance - 1)
-        goes = self._may_go(clashes.any())
-        m.d.comb += [self.o.eq(held), self.i.ready.eq(~valid | goes)]
-        later = self._clashes(m, self.i.p)
+        # An operation is a clash for as many cycles as it is too young.
+        ages, clashes = Signal(Accumulators.distance - 1), Signal()
+        m.d.comb += [self.o.eq(held), self.i.ready.eq(~valid | self._may_go(clashes))]
+        later = self._clashes(m, self.i.p, first=0)
         with m.If(self.i.ready):
-            m.d.sync += [valid.eq(self.i.valid), held.eq(self.i.p), clashes.eq(later)]
+            m.d.sync += [valid.eq(self.i.valid), held.eq(self.i.p)]
+            m.d.sync += [ages.eq(later), clashes.eq(later.any())]
         with m.Else():
-            m.d.sync += clashes.eq(clashes << 1)
-        return valid, clashes.any()
+            m.d.sync += [ages.eq(ages << 1), clashes.eq(ages[:-1].any())]
+        return valid, clashes
 
-    def _compare(self, m, operand):
-        return self._clashes(m, operand, first=1).any()
-
-    def _clashes(self, m, operand, first=0):
+    def _clashes(self, m, operand, *, first):
         """Return with which of the last operations an operand clashes, the newest first.
 
         The newest is the one of this cycle if ``first`` is 0, and of the cycle before if it is 1.

@@ -78,23 +78,23 @@ class Sequencer(wiring.Component):
         quiet = Signal()  # in the cycle before, which was one of a halt
         with m.If(self.reset):
             m.d.sync += self.resetting.eq(1)
-        m.d.sync += self.clear.eq(0)
+        begins, ends = Signal(), self.resetting | finished | failed
+        m.d.sync += [self.clear.eq(0), begins.eq(0)]
+        m.d.sync += self.running.eq(begins | (self.running & ~ends))
         with m.FSM() as fsm:
             with m.State("IDLE"):
                 with m.If(self.resetting):
                     m.next = "HALT"
                 with m.Elif(self.start):
-                    m.d.sync += self.clear.eq(1)
+                    m.d.sync += [self.clear.eq(1), begins.eq(1)]
                     m.next = "CLEAR"
             with m.State("CLEAR"):
-                m.d.sync += self.running.eq(1)
                 m.next = "RUN"
             with m.State("RUN"):
                 m.d.sync += finished.eq(self.finished)
                 with m.If(~failed):
                     m.d.sync += self.failure.eq(current)
-                with m.If(self.resetting | finished | failed):
-                    m.d.sync += self.running.eq(0)
+                with m.If(ends):
                     m.next = "HALT"
             with m.State("HALT"), m.If(quiet):
                 m.d.sync += [self.clear.eq(self.resetting), self.reported.eq(1)]

@@ -44,6 +44,7 @@ __all__ = [
     "feeder",
     "fetch_burst_beats",
     "fetch_queue_beats",
+    "load_banks",
     "mac_done",
     "operand_check",
     "pixel_done",
@@ -161,7 +162,10 @@ def token(config: Config) -> int:
 
 
 def queue_check(config: Config) -> int:
-    """Return the cycles from work being offered by its queue to its start, at least."""
+    """Return the cycles from work being offered by its queue to its start, at least.
+
+    And from its engine being free.
+    """
     return config.pipeline
 
 
@@ -179,6 +183,11 @@ def transfer_rest(config: Config) -> int:
     That is what cuts runs into bursts, or walks the words of a job.
     """
     return config.pipeline
+
+
+def load_banks(config: Config) -> int:
+    """Return 1 if LOAD waits for the vector unit's writes to its bank only; 0: to any bank."""
+    return 1 - config.pipeline
 
 
 def store_arrival(config: Config) -> int:

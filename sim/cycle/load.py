@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ...isa.config import Config
 from ...isa.instructions import Buffer
-from ...isa.timing import LOAD_JOBS_AHEAD, REGISTER
+from ...isa.timing import LOAD_JOBS_AHEAD, REGISTER, load_banks
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER
 from .transfer import Areas, Bursts, Transfer
@@ -154,6 +154,8 @@ class Load:
         if not self.waits():
             return time
         bank = 1 << ((self._addr + self._word) % self._config.activation_banks)
+        if not load_banks(self._config):
+            bank = (1 << self._config.activation_banks) - 1
         taken = self._buffer.writes.upto(upto + 1)
         while time <= upto and taken[time] & bank:
             time += 1

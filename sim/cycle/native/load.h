@@ -115,7 +115,7 @@ class Load {
     Time find(Time time, Time upto) {
         time = std::max(time, place_);
         if (!waits()) return time;
-        const uint8_t bank = 1 << ((addr_ + word_) & (config_.banks - 1));
+        const uint8_t bank = config_.load_banks ? 1 << ((addr_ + word_) & (config_.banks - 1)) : ~0;
         Taken& taken = buffer_.writes.upto(upto + 1);
         while (time <= upto && taken[time] & bank) ++time;
         return time;

@@ -65,10 +65,12 @@ class Machine {
         if (time < NEVER) agenda_.at(alarms_[queue.engine], time);
     }
 
+    // From which cycle on an engine lets work start; NEVER if not known, or more.
     Time free(int engine) const {
-        if (engine == LOAD) return load.free();
-        if (engine == MAC) return mac.free;
-        return engine == VECTOR ? vector.free : store.free();
+        const Time check = config_.queue_check;
+        if (engine == LOAD) return load.free() + check;
+        if (engine == MAC) return mac.free + check;
+        return (engine == VECTOR ? vector.free : store.free()) + check;
     }
 
     void start(EngineQueue& queue, Time now) {

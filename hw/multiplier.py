@@ -1,4 +1,4 @@
-"""Multiplier: a product of signed bytes between registers of its own."""
+"""Multiplier: a product of signed numbers between registers of its own."""
 
 from amaranth import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib import wiring
@@ -17,26 +17,34 @@ class Multiplier(wiring.Component):
     wherever the factors come from. Synthesis would leave them outside. None has an enable: two
     multipliers share a block's.
 
+    Parameters
+    ----------
+    width : int
+        Of a factor, at most 18.
+
     Members
     -------
-    a, b : In(signed(8))
+    a, b : In(signed(width))
         Factors.
-    product : Out(signed(16))
+    product : Out(signed(2 * width))
         Product.
     """
 
     #: Cycles from factors to their product.
     latency = 2
 
-    def __init__(self) -> None:
-        super().__init__({"a": In(signed(8)), "b": In(signed(8)), "product": Out(signed(16))})
+    def __init__(self, width: int = 8) -> None:
+        self.width = width
+        factor, product = signed(width), signed(2 * width)
+        super().__init__({"a": In(factor), "b": In(factor), "product": Out(product)})
 
     def elaborate(self, platform):
         m = Module()
         if getattr(platform, "family", None) == "ecp5":
             self._cell(m)
             return m
-        a, b = (Signal(signed(8), name=name, reset_less=True) for name in ("left", "right"))
+        factor = signed(self.width)
+        a, b = (Signal(factor, name=name, reset_less=True) for name in ("left", "right"))
         m.d.sync += [a.eq(self.a), b.eq(self.b), self.product.eq(a * b)]
         return m
 

@@ -47,12 +47,16 @@ class Requantizer(wiring.Component):
         Codes to add between the stages, :meth:`residual_latency` cycles after their values.
     codes : Out(data.ArrayLayout(8, config.columns))
         Results.
+    bits : Out(config.columns)
+        With a bit array: one bit of each, that of the settings' plane.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        bits = {"bits": Out(config.columns)} if config.bit_lanes else {}
         super().__init__(
             {
+                **bits,
                 "settings": In(fields_layout(Opcode.VECTOR_REQUANTIZE)),
                 "parameters": In(data.ArrayLayout(lane_layout(), config.columns)),
                 "thresholds": In(table_write_layout(config)),
@@ -103,12 +107,20 @@ class Requantizer(wiring.Component):
             rounded = register("out_rounded", len(wide) + 1, self._round(shifted))
             limits = settings.out_low, settings.out_high
             limited = self._saturate(register, "out", rounded, limits)
-            m.d.sync += self.codes[lane].eq(limited)
             if compared is not None:
                 m.d.comb += compared.sums[lane].eq(biased)
-                with m.If(compares):
-                    m.d.sync += self.codes[lane].eq(compared.codes[lane])
+                limited = Mux(compares, compared.codes[lane], limited[:8])
+            m.d.sync += self.codes[lane].eq(limited)
+            if self.config.bit_lanes:
+                self._choose_bit(m, lane, limited)
         return m
+
+    def _choose_bit(self, m, lane, code):
+        """Say one bit of a code: with ``pipeline`` it is chosen before the register of codes."""
+        if self.config.pipeline:
+            m.d.sync += self.bits[lane].eq(code[:8].bit_select(self.settings.plane, 1))
+        else:
+            m.d.comb += self.bits[lane].eq(self.codes[lane].bit_select(self.settings.plane, 1))
 
     def _clamped(self, register, biased, shift):
         """Return what the first stage makes of a sum."""

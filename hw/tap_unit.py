@@ -5,14 +5,12 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from .multiplier import Multiplier
 
 __all__ = ["WINDOW_STEPS", "TapUnit", "tap_step_layout"]
 
 #: Kernel steps whose earlier columns are remembered.
 WINDOW_STEPS = 16
-
-#: Registers from a word to its lane's total, with it.
-_STAGES = 5
 
 #: What a maximum is over nothing at all.
 _NOTHING, _WIDE_NOTHING = -(1 << 9), -(1 << 30)
@@ -57,6 +55,9 @@ class TapUnit(wiring.Component):
         Sums or maxima since the last first kernel step.
     """
 
+    #: Cycles from a word to totals that contain it.
+    latency = 5
+
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -70,16 +71,11 @@ class TapUnit(wiring.Component):
             }
         )
 
-    @staticmethod
-    def latency(config: Config) -> int:
-        """Return the cycles from a word to totals that contain it."""
-        return 5 + config.pipeline
-
     def elaborate(self, platform):
         m = Module()
         lanes, taps = self.config.columns, self.config.vector_taps
         steps = [self.step]
-        for stage in range(1, _STAGES):
+        for stage in range(1, self.latency):
             steps.append(Signal.like(self.step, name=f"step_{stage}"))
             m.d.sync += steps[-1].eq(steps[-2])
 
@@ -127,10 +123,15 @@ class TapUnit(wiring.Component):
             def register(name, shape, index=index):
                 return Signal(shape, name=f"{name}_{lane}_{index}", reset_less=True)
 
-            value, product = register("operand", signed(9)), register("product", signed(18))
-            tap, position = register("tap", signed(9)), 64 * lane + 16 * index
-            m.d.sync += [value.eq(operand), tap.eq(self.taps[position : position + 9])]
-            m.d.sync += product.eq(value * tap)
+            value, tap = register("operand", signed(9)), register("tap", signed(9))
+            position = 64 * lane + 16 * index
+            given = self.taps[position : position + 9].as_signed()
+            m.d.sync += [value.eq(operand), tap.eq(given)]
+            if self.config.pipeline:
+                product = self._multiply(m, f"multiplier_{lane}_{index}", operand, given)
+            else:
+                product = register("product", signed(18))
+                m.d.sync += product.eq(value * tap)
             products.append(product)
             candidates.append((tap != 0, value))
 
@@ -144,12 +145,13 @@ class TapUnit(wiring.Component):
         with m.If(steps[-1].valid & (first | (best > largest))):
             m.d.sync += largest.eq(best)
         empty = largest[-1] & ~largest[-2]  # all others are narrower than ``_NOTHING``
-        found = Mux(self.maximum, Mux(empty, _WIDE_NOTHING, largest), total)
-        if not self.config.pipeline:
-            return found
-        held = Signal(signed(32), name=f"held_{lane}", reset_less=True)
-        m.d.sync += held.eq(found)
-        return held
+        return Mux(self.maximum, Mux(empty, _WIDE_NOTHING, largest), total)
+
+    def _multiply(self, m, name, operand, tap):
+        """Return a product, two cycles later, from a multiplier with registers of its own."""
+        m.submodules[name] = multiplier = Multiplier(9)
+        m.d.comb += [multiplier.a.eq(operand), multiplier.b.eq(tap)]
+        return multiplier.product
 
     def _best(self, m, lane, candidates):
         """Return the largest value that a tap allows, two cycles later."""

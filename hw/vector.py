@@ -89,7 +89,7 @@ class Vector(wiring.Component):
     @staticmethod
     def word_done_latency(config: Config) -> int:
         """Return the cycles from the last word of a job, input or residual, to ``done``."""
-        taps = read_latency(config) + TapUnit.latency(config)
+        taps = read_latency(config) + TapUnit.latency + config.pipeline
         return taps + Requantizer.latency(config) + 1
 
     def elaborate(self, platform):
@@ -141,13 +141,12 @@ class Vector(wiring.Component):
             self.write.p.data.eq(requantizer.codes.as_value()),
         ]
         if self.config.bit_lanes:
-            self._pack(m, job, requantizer.codes)
+            self._pack(m, job, requantizer.bits)
         return m
 
-    def _pack(self, m, job, codes):
+    def _pack(self, m, job, bits):
         """Write one bit of each code, if the job says so, and leave the other bytes alone."""
         size = self.config.columns // 8
-        bits = Cat(code.bit_select(job.requantize.plane, 1) for code in codes)
         m.d.comb += self.write.p.mask.eq(~0)
         with m.If(job.requantize.pack):
             m.d.comb += [
@@ -180,11 +179,9 @@ class Vector(wiring.Component):
         taps = TapUnit(self.config)
         m.submodules.taps = self._resting(taps, busy)
         drained = Signal.like(requantizer.values, reset_less=True)
-        summing = read_latency(self.config) - 1 + taps.latency(self.config)
+        summing = read_latency(self.config) - 1 + taps.latency + self.config.pipeline
         tokens = self._delayed(m, issue.token, summing, "summing")
         token = Signal.like(issue.token)
-        with m.If(busy | bool(self.config.pipeline)):
-            m.d.sync += drained.eq(self.accumulators.data)
         m.d.comb += [
             taps.maximum.eq(loops.operation == VectorOperation.MAX),
             taps.unsigned.eq(loops.unsigned),
@@ -195,10 +192,28 @@ class Vector(wiring.Component):
         from_words = Signal(reset_less=True)  # goes to all lanes, and is not wanted at once
         m.d.sync += from_words.eq(loops.source == VectorSource.ACTIVATION)
         with m.If(from_words):
-            m.d.comb += [requantizer.values.eq(taps.totals), token.eq(tokens[-1])]
+            m.d.comb += token.eq(tokens[-1])
         with m.Else():
-            m.d.comb += [requantizer.values.eq(drained), token.eq(tokens[1])]
+            m.d.comb += token.eq(tokens[1])
+        if self.config.pipeline:
+            self._either(m, from_words, taps.totals, drained, requantizer.values)
+            return token
+        with m.If(busy):
+            m.d.sync += drained.eq(self.accumulators.data)
+        with m.If(from_words):
+            m.d.comb += requantizer.values.eq(taps.totals)
+        with m.Else():
+            m.d.comb += requantizer.values.eq(drained)
         return token
+
+    def _either(self, m, from_words, totals, drained, values):
+        """Choose by clearing the registers that are not wanted: no sum waits for a choice."""
+        held = Signal.like(drained, reset_less=True)
+        with m.If(from_words):
+            m.d.sync += [held.eq(totals), drained.eq(0)]
+        with m.Else():
+            m.d.sync += [held.eq(0), drained.eq(self.accumulators.data)]
+        m.d.comb += values.eq(held.as_value() | drained.as_value())
 
     def _residuals(self, m, issue, pops, requantizer):
         """Keep residual words in order until their sums need them."""

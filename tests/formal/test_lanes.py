@@ -134,7 +134,7 @@ def test_every_lane_compares_as_the_first_one(lane):
 @pytest.mark.parametrize(
     ("was", "instead", "message"),
     [
-        ("parameters = self.parameters[lane]", "parameters = self.parameters[0]", "biased|addend"),
+        ("self.parameters[lane].bias", "self.parameters[0].bias", "biased"),
         ("self.residual[8 * lane : 8 * lane + 8]", "self.residual[8 : 16]", "addend"),
         ("codes[lane].eq(limited)", "codes[lane].eq(limited + (lane == 2))", "codes"),
     ],

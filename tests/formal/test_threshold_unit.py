@@ -47,7 +47,7 @@ class Compared(wiring.Component):
     @property
     def depth(self):
         """Cycles until the first code whose sum came after all thresholds, and another one."""
-        return self.words + ThresholdUnit.latency + 2
+        return self.words + ThresholdUnit.latency(config(self.stages)) + 2
 
     def elaborate(self, platform):
         m = Module()
@@ -68,8 +68,10 @@ class Compared(wiring.Component):
         m.d.comb += Assume(self.threshold_bits == self.bits)
         still(m, self.lowest, "lowest")
         count = self._count(m, cycle, writes)
-        expected = delayed(m, (self.lowest + count)[:8], ThresholdUnit.latency, "expected")
-        checked = cycle >= self.words + ThresholdUnit.latency
+        expected = delayed(
+            m, (self.lowest + count)[:8], ThresholdUnit.latency(config(self.stages)), "expected"
+        )
+        checked = cycle >= self.words + ThresholdUnit.latency(config(self.stages))
         m.d.comb += Assert(~checked | (dut.codes[self.lane] == expected), "thresholds reached")
         return m
 

@@ -50,7 +50,7 @@ def test_totals_match_all_columns(simulate, kernel, maximum, unsigned, pipeline)
     count, steps, stalls = kernel
     rng = random.Random(f"{count}{steps}")
     dut = TapUnit(config(count, pipeline))
-    latency = dut.latency(config(count, pipeline))
+    latency = dut.latency
     values = [0, *range(-256, 256, 5)]
     taps = [[rng.choices(values, k=count) for _ in range(3)] for _ in range(steps)]
     for of_step in taps:

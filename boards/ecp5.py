@@ -20,6 +20,8 @@ def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
         *("--package", _PACKAGES[platform.package], "--speed", platform.speed),
         *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
         *("--report", "report.json", "--freq", f"{clock_hz / 1e6:g}", "--seed", str(seed)),
+        # Of half a chip nextpnr's other router takes hours.
+        *("--router", "router2"),
         "--timing-allow-fail",
     )
 

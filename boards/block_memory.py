@@ -6,9 +6,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
-from ..hw.axi import ADDRESS_BITS, axi4_signature
+from ..hw.axi import axi4_signature
 from ..hw.storage import storage
 from ..isa.config import Config
+from ..isa.reach import ADDRESS_BITS
 from .board import BoardError
 from .word_bus import word_bus_signature
 

@@ -77,7 +77,7 @@ def test_positions_far_out_are_refused():
     [(256, "rows and columns can be at most 255"), (8, "bytes are too many: .* reaches 1024")],
 )
 def test_networks_that_are_too_large_are_named(monkeypatch, rows, message):
-    monkeypatch.setattr(compile_module, "_SERIAL", 1024)
+    monkeypatch.setattr(compile_module, "address_bits", lambda config: 10)
     builder = Builder(1)
     graph = builder.graph([builder.conv(builder.input((4, rows)))])
     with pytest.raises(CompileError, match=message):

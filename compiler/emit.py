@@ -4,19 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..isa.config import Config
-from ..isa.instructions import (
-    ENGINES,
-    FORMATS,
-    Buffer,
-    Instruction,
-    Opcode,
-    VectorSource,
-)
-from .errors import CompileError
+from ..isa.instructions import ENGINES, Buffer, Instruction, Opcode, VectorSource
+from .fields import bit_loops, bit_work, check_fields, requantize
 from .items import Item, LoadArea, LoadSlot, Mac, Store, Vector
-from .ops import PARTS, ArrayOp, Op, VectorOp, View
+from .ops import PARTS, ArrayOp, VectorOp, View
 from .order import Plan
-from .weights import Piece
 
 __all__ = ["Emitted", "emit"]
 
@@ -42,7 +34,7 @@ def emit(
     for item, needed in zip(items, waits, strict=True):
         tokens = {f"wait_{e.name.lower()}": needed[e] for e in ENGINES}
         for opcode, fields in emitter.instructions(item):
-            _check_fields(plans[item.op].op, opcode, fields | tokens)
+            check_fields(plans[item.op].op, opcode, fields | tokens)
             if opcode in (Opcode.MAC_LOOPS, Opcode.VECTOR_LOOPS, Opcode.VECTOR_REQUANTIZE):
                 if settings.get(opcode) == fields:
                     continue
@@ -52,17 +44,6 @@ def emit(
                 out.append(Emitted(Instruction(opcode, {**fields, **tokens}), item))
     out.append(Emitted(Instruction(Opcode.END, {}), None))
     return out
-
-
-def _check_fields(op: Op, opcode: Opcode, fields: dict[str, int]) -> None:
-    """Check that all values fit the instruction's fields."""
-    for field in FORMATS[opcode]:
-        value = fields.get(field.name, field.low if field.name == "opcode" else 0)
-        if not field.low <= value <= field.high:
-            raise CompileError(
-                f"{op.name}: {opcode.name}.{field.name} must be {field.low}…{field.high}, "
-                f"not {value}"
-            )
 
 
 Fields = tuple[Opcode, dict[str, int]]
@@ -168,7 +149,7 @@ class _Emitter:
                 "block_x": self.config.rows if folded else 0,
                 "height": view.map.height,
                 "width": view.map.width * pixel,
-                **_bit_loops(piece),
+                **bit_loops(piece),
             },
         )
         y = tile.y * window.stride[0] + window.origin[0] + piece.kernel_row * window.dilation[0]
@@ -189,7 +170,7 @@ class _Emitter:
                 "y": y,
                 "x": x,
                 "weight_addr": item.slot.addr + item.word,
-                **_bit_work(piece),
+                **bit_work(piece),
             },
         )
 
@@ -232,7 +213,7 @@ class _Emitter:
             loops, start = self._window(item, plan)
             work |= start
         yield Opcode.VECTOR_LOOPS, {**loops, **write}
-        yield Opcode.VECTOR_REQUANTIZE, {**_requantize(op), **residual, **packed}
+        yield Opcode.VECTOR_REQUANTIZE, {**requantize(op), **residual, **packed}
         yield Opcode.VECTOR, work
 
     def _window(self, item: Vector, plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
@@ -275,34 +256,3 @@ class _Emitter:
             "emit_period": walk.emit_period,
         }
         return loops, {"rows": counts[0], "addr": addr, "y": position[0], "x": position[1]}
-
-
-def _bit_loops(piece: Piece) -> dict[str, int]:
-    if piece.bits is None:
-        return {}
-    return {
-        "bitwise": 1,
-        "bipolar_inputs": int(piece.bits.bipolar_inputs),
-        "bipolar_weights": int(piece.bits.bipolar_weights),
-        "lanes": piece.bits.lanes,
-    }
-
-
-def _bit_work(piece: Piece) -> dict[str, int]:
-    if piece.bits is None:
-        return {}
-    return {"double": int(piece.bits.double), "negative": int(piece.bits.negative)}
-
-
-def _requantize(op: Op) -> dict[str, int]:
-    params = op.requantize
-    if op.thresholds:
-        return {"threshold_bits": op.threshold_bits, "out_low": op.thresholds.low}
-    return {
-        "rounding": int(params.rounding),
-        "low": params.low,
-        "high": params.high,
-        "out_shift": params.out_shift,
-        "out_low": params.out_low,
-        "out_high": params.out_high,
-    }

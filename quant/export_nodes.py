@@ -9,21 +9,10 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ..isa.requantize import Rounding
+from .export_moves import add_move
 from .export_rounding import add_rounding
 from .export_thresholds import add_comparisons
-from .graph import (
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    Host,
-    MaxPool,
-    Node,
-    Pad,
-    QuantGraph,
-    Slice,
-    TensorType,
-)
+from .graph import Add, AveragePool, Conv, Host, Node, QuantGraph, TensorType
 
 __all__ = ["Exporter"]
 
@@ -156,29 +145,7 @@ class Exporter:
         elif isinstance(node, Host):
             self._host(node, inputs, output)
         else:
-            self._moved(node, inputs, output)
-
-    def _moved(self, node: Node, inputs: list[str], output: str) -> None:
-        if isinstance(node, MaxPool):
-            self.add(
-                "MaxPool",
-                inputs,
-                output,
-                kernel_shape=node.kernel,
-                strides=node.stride,
-                dilations=node.dilation,
-                pads=node.padding,
-            )
-        elif isinstance(node, Concat):
-            self.add("Concat", inputs, output, axis=1)
-        elif isinstance(node, Pad):
-            pads = self.integers((0, *node.before, 0, *node.after))
-            self.add("Pad", [*inputs, pads], output)
-        elif isinstance(node, Slice):
-            bounds = [self.integers(v) for v in (node.start, node.stop, (1, 2, 3), node.step)]
-            self.add("Slice", [*inputs, *bounds], output)
-        else:
-            raise TypeError(type(node).__name__)
+            add_move(self, node, inputs, output)
 
     def _conv(self, node: Conv, inputs: list[str], output: str) -> None:
         source = self.graph.tensors[node.inputs[0]].exponent

@@ -7,7 +7,7 @@ from shiftloom.compiler.errors import CompileError
 from shiftloom.compiler.fit import misfits
 from shiftloom.isa.config import load_config
 from shiftloom.isa.reach import longest_side
-from tests.support.graphs import Builder
+from tests.support.graph_builder import Builder
 
 
 def tall(rows):

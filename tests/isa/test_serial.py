@@ -11,7 +11,7 @@ from shiftloom.isa.config import ConfigError, load_config
 from shiftloom.isa.instructions import Instruction, Opcode
 from shiftloom.isa.semantics import Machine, execute
 from shiftloom.isa.serial import check_serial
-from tests.support.graphs import Builder
+from tests.support.graph_builder import Builder
 
 ICE = load_config("icebreaker")
 

@@ -11,6 +11,7 @@ from ..static import kept
 from .closing import close, close_average, log2_exact
 from .inputs import format_of_codes
 from .open_layer import OpenLayer
+from .two_stages import close_second
 from .values import Coded, Values
 
 __all__ = ["emit_closed"]
@@ -52,6 +53,8 @@ def _made(
     values: Values, layer: OpenLayer, rule: Rule, quantizer: fg.Staircase, tensor: TensorType
 ) -> Add | AveragePool | Conv:
     """Return the node that makes the codes; its output has no name yet."""
+    if layer.rounded:
+        return _named(values, close_second(layer, rule, quantizer.name), tensor)
     pool = None if layer.add is not None else close_average(layer, rule)
     if pool is not None:
         return replace(pool, name=values.unique(pool.name))
@@ -61,6 +64,11 @@ def _made(
         return replace(layer.add, name=unique, requantize=conv.requantize)
     if layer.add is not None:
         conv = replace(conv, inputs=(values.exact_sum(layer, quantizer.name),))
+    return _named(values, conv, tensor)
+
+
+def _named(values: Values, conv: Conv, tensor: TensorType) -> Conv:
+    """Return a layer with a name of its own, and what its weights are worth."""
     source = values.made.tensors[conv.inputs[0]].exponent
     form = conv.requantize
     below = tensor.exponent - form.out_shift - source

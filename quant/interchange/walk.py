@@ -19,6 +19,7 @@ from .emission import emit_closed
 from .inputs import Raw, input_codes
 from .joins import concat, open_add
 from .open_layer import Chain, OpenLayer, identity_layer
+from .two_stages import is_first_stage, open_second
 from .values import Coded, Real, State, Values
 from .weight_codes import coded_layer
 
@@ -158,7 +159,7 @@ class _Walk:
             )
         return found
 
-    def _staircase(self, node: fg.Staircase) -> Coded:
+    def _staircase(self, node: fg.Staircase) -> Coded | OpenLayer:
         state = self.values.states[node.inputs[0]]
         if isinstance(state, Raw):
             state = self._entered(state, node)
@@ -169,6 +170,8 @@ class _Walk:
         layer = (
             state if isinstance(state, OpenLayer) else self.values.opened(node.inputs[0], node.name)
         )
+        if is_first_stage(self.values.graph, layer, node):
+            return open_second(layer, node)
         return emit_closed(self.values, layer, node)
 
     def _entered(self, raw: Raw, node: fg.Staircase) -> Coded | OpenLayer:

@@ -14,10 +14,18 @@ from .export_rounding import add_rounding
 from .export_thresholds import add_comparisons
 from .graph import Add, AveragePool, Conv, Host, Node, QuantGraph, TensorType
 
-__all__ = ["Exporter"]
+__all__ = ["Exporter", "rounds_twice"]
 
 Array = NDArray[Any]
 FLOAT = onnx.TensorProto.FLOAT
+
+
+def rounds_twice(node: Conv) -> bool:
+    """Return whether a layer's first stage changes what its second makes of exact sums."""
+    params, left = node.requantize, -node.requantize.out_shift
+    if node.mid_bias.any() or left < 0 or (left and any(params.shift)):
+        return True
+    return params.low << left > params.out_low or params.high << left < params.out_high
 
 
 class Exporter:
@@ -168,7 +176,7 @@ class Exporter:
         if node.thresholds is not None:
             self._compared(node, acc, output)
             return
-        if node.mid_bias.any() or (node.requantize.out_shift > 0):
+        if rounds_twice(node):
             acc = self._middle(node, acc, output, node.weight_exponent[0] + source)
         self._requantized(node, acc, output)
 
@@ -185,7 +193,8 @@ class Exporter:
         """Add the first of two roundings and the second bias."""
         params = node.requantize
         middle = step + params.shift[0]
-        last = self._integers(acc, output, middle, (params.low, params.high))
+        limits = params.low, params.high
+        last = self._integers(acc, f"{output}/first", middle, limits, params.rounding)
         if node.mid_bias.any():
             name = self.constant(f"{node.output}/mid_bias", node.mid_bias.reshape(-1, 1, 1))
             floats = self.add("Cast", [name], f"{output}/mid", to=FLOAT)

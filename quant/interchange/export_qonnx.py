@@ -9,7 +9,7 @@ from onnx import helper
 
 from ...isa.requantize import Rounding
 from ..errors import UnsupportedError
-from ..export_nodes import Exporter
+from ..export_nodes import Exporter, rounds_twice
 from ..graph import Add, AveragePool, Conv, QuantGraph, TensorType
 from .qonnx_nodes import DOMAINS
 
@@ -108,7 +108,7 @@ class _QonnxExporter(Exporter):
         if node.thresholds is not None:
             self._thresholds(node, acc, output, steps)
             return
-        if node.mid_bias.any() or (node.requantize.out_shift > 0):
+        if rounds_twice(node):
             acc = self._middle(node, acc, output, int(steps[0]))
         self._requantized(node, acc, output)
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from shiftloom.isa.requantize import Requantize, Rounding
 from shiftloom.quant import golden
+from shiftloom.quant.export import to_onnx
 from shiftloom.quant.graph import TensorType
 from shiftloom.quant.interchange.export_qonnx import to_qonnx
 from shiftloom.quant.quantize import quantize_model
@@ -35,8 +37,8 @@ def test_every_map_of_a_network(options):
         assert np.array_equal(found[name], expected[name]), name
 
 
-def layer(**params):
-    """Return a network of one layer whose biases are in both places, and inputs for it."""
+def layer(*, biased=True, **params):
+    """Return a network of one layer, maybe with a bias in both places, and inputs for it."""
     rng = np.random.default_rng(3)
     weight = rng.integers(-7, 8, (4, 3, 1, 1)).astype(np.int8)
     bias = rng.integers(-20, 20, 4).astype(np.int32)
@@ -44,8 +46,11 @@ def layer(**params):
     source = TensorType(shape=(3, 5, 5), bits=5)
     graph = conv_graph(weight, source, (4, 5, 5), bias=bias, requantize=form)
     (node,) = graph.nodes
-    node = replace(node, mid_bias=rng.integers(-30, 30, 4).astype(np.int16))
+    if biased:
+        node = replace(node, mid_bias=rng.integers(-30, 30, 4).astype(np.int16))
+    exponents = tuple(form.shift[0] - shift for shift in form.shift)
     made = TensorType(shape=(4, 5, 5), exponent=form.shift[0] + form.out_shift)
+    node = replace(node, weight_exponent=exponents)
     graph = replace(graph, nodes=(node,), tensors={"x": source, "y": made})
     return graph, grid((4, 3, 5, 5), 0, -16, 15)
 
@@ -60,10 +65,32 @@ def test_every_rounding_and_shift(rounding, out_shift):
     assert np.array_equal(node.bias, expected.bias)
 
 
-def test_a_clamp_between_both():
-    graph, x = layer(shift=(1,), low=-40, high=25, out_shift=1)
-    (node,) = round_trip(graph, x).nodes
-    assert (node.requantize.low, node.requantize.high) == (-40, 25)
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize(("shift", "out_shift"), [(1, 1), (2, 0), (0, 0), (2, -1), (0, -2)])
+def test_a_clamp_between_both(biased, shift, out_shift):
+    graph, x = layer(biased=biased, shift=(shift,), low=-16, high=13, out_shift=out_shift)
+    (node,), (expected,) = round_trip(graph, x).nodes, graph.nodes
+    assert node.requantize == expected.requantize
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"shift": (2,), "out_shift": 1},
+        {"shift": (2,), "out_shift": -2},
+        {"shift": (2,), "low": -5, "high": 9},
+        {"shift": (0,), "out_shift": -1, "low": -5, "high": 9},
+        {"shift": (0, 1, 0, 2), "out_shift": -1},
+    ],
+    ids=str,
+)
+def test_the_same_in_qdq(params, biased, rounding):
+    graph, x = layer(biased=biased, rounding=rounding, **params)
+    (expected,) = golden.predict(graph, {"x": x}).values()
+    session = onnxruntime.InferenceSession(to_onnx(graph).SerializeToString())
+    assert np.array_equal(session.run(None, {"x": x})[0], expected)
 
 
 def two_quantizers(step=2.0, bias=0.0, *, second=4.0, modes=("ROUND", "ROUND"), bits=8):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Buffer, Instruction, Opcode, VectorSource
 from .fields import bit_loops, bit_work, check_fields, requantize
-from .items import Item, LoadArea, LoadSlot, Mac, Store, Vector
+from .items import Area, Item, LoadArea, LoadSlot, Mac, Store, Vector
 from .ops import PARTS, ArrayOp, VectorOp, View
 from .order import Plan
+from .storage import External
 
 __all__ = ["Emitted", "emit"]
 
@@ -81,41 +82,36 @@ class _Emitter:
         )
 
     def _load_area(self, item: LoadArea) -> Iterator[Fields]:
-        area, source = item.area, item.source
-        size = self.config.word_bytes
-        pitch = source.view.map.height * area.row_words
-        first = (area.block - source.view.block) * pitch + area.y * area.row_words
-        yield (
-            Opcode.LOAD,
-            {
-                "region": source.region,
-                "offset": source.offset + first * size,
-                "buffer": int(Buffer.ACTIVATION),
-                "addr": area.addr,
-                "words": area.block_words,
-                "runs": area.blocks,
-                "memory_pitch": pitch * size,
-                "pitch": area.block_words,
-            },
-        )
+        area = item.area
+        fields = {
+            **self._outside(item.source, area, area.block, area.y),
+            "buffer": int(Buffer.ACTIVATION),
+            "addr": area.addr,
+            "words": area.block_words,
+            "runs": area.blocks,
+        }
+        yield Opcode.LOAD, fields
 
     def _store(self, item: Store) -> Iterator[Fields]:
-        area, target = item.area, item.target
-        size = self.config.word_bytes
-        pitch = target.view.map.height * area.row_words
-        first = (item.block - target.view.block) * pitch + item.y * area.row_words
-        yield (
-            Opcode.STORE,
-            {
-                "region": target.region,
-                "offset": target.offset + first * size,
-                "addr": area.offset(item.block, item.y),
-                "words": item.rows * area.row_words,
-                "runs": item.blocks,
-                "memory_pitch": pitch * size,
-                "pitch": area.block_words,
-            },
-        )
+        area = item.area
+        fields = {
+            **self._outside(item.target, area, item.block, item.y),
+            "addr": area.offset(item.block, item.y),
+            "words": item.rows * area.row_words,
+            "runs": item.blocks,
+        }
+        yield Opcode.STORE, fields
+
+    def _outside(self, edge: External, area: Area, block: int, row: int) -> dict[str, int]:
+        """Return where rows of an area lie in memory, and from block to block on either side."""
+        pitch = edge.view.map.height * area.row_words
+        first = (block - edge.view.block) * pitch + row * area.row_words
+        return {
+            "region": edge.region,
+            "offset": edge.offset + first * self.config.word_bytes,
+            "memory_pitch": pitch * self.config.word_bytes,
+            "pitch": area.block_words,
+        }
 
     def _mac(self, item: Mac) -> Iterator[Fields]:
         op, tile, piece = self.plans[item.op].op, item.job.tile, item.piece

@@ -156,29 +156,35 @@ class Exporter:
             add_move(self, node, inputs, output)
 
     def _conv(self, node: Conv, inputs: list[str], output: str) -> None:
-        source = self.graph.tensors[node.inputs[0]].exponent
-        weight = self.constant(f"{node.output}/weight", node.weight)
-        scale = self.scale(node.weight_exponent, f"{output}/weight_scale")
-        self.add("DequantizeLinear", [weight, scale], f"{output}/weights", axis=0)
-        operands = [*inputs, f"{output}/weights"]
-        if node.bias.any():
-            bias = self.constant(f"{node.output}/bias", node.bias)
-            exponents = tuple(e + source for e in node.weight_exponent)
-            steps = self.scale(exponents, f"{output}/bias_scale")
-            operands.append(self.add("DequantizeLinear", [bias, steps], f"{output}/biases", axis=0))
         window = {
             "strides": node.stride,
             "dilations": node.dilation,
             "pads": node.padding,
             "group": node.groups,
         }
+        operands = [*inputs, *self._weights_and_bias(node, output)]
         acc = self.add("Conv", operands, f"{output}/sum", **window)
         if node.thresholds is not None:
             self._compared(node, acc, output)
             return
         if rounds_twice(node):
-            acc = self._middle(node, acc, output, node.weight_exponent[0] + source)
+            acc = self._middle(node, acc, output, self.steps(node)[0])
         self._requantized(node, acc, output)
+
+    def steps(self, node: Conv) -> tuple[int, ...]:
+        """Return the exponents of a convolution's sums: one, or one per channel."""
+        source = self.graph.tensors[node.inputs[0]].exponent
+        return tuple(exponent + source for exponent in node.weight_exponent)
+
+    def _weights_and_bias(self, node: Conv, output: str) -> list[str]:
+        weight = self.constant(f"{node.output}/weight", node.weight)
+        scale = self.scale(node.weight_exponent, f"{output}/weight_scale")
+        operands = [self.add("DequantizeLinear", [weight, scale], f"{output}/weights", axis=0)]
+        if node.bias.any():
+            bias = self.constant(f"{node.output}/bias", node.bias)
+            steps = self.scale(self.steps(node), f"{output}/bias_scale")
+            operands.append(self.add("DequantizeLinear", [bias, steps], f"{output}/biases", axis=0))
+        return operands
 
     def _compared(self, node: Conv, acc: str, output: str) -> None:
         """Add comparisons in place of requantization; what they leave out only comes along."""

@@ -19,7 +19,7 @@ from .float_graph import FloatGraph, FloatNode
 from .graph import Concat, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
 from .rewrite import use_counts
 
-__all__ = ["kept", "quantize_graph"]
+__all__ = ["kept", "on_host", "quantize_graph"]
 
 Array = NDArray[Any]
 Progress = Callable[[int, int, str], None]
@@ -216,19 +216,10 @@ class _Walk:
         self.state.rescaled(raw.output, node.output, wanted)
 
     def _host(self, node: fg.Host) -> None:
-        host = Host(
-            name=node.name,
-            inputs=node.inputs,
-            output=node.output,
-            op=node.op,
-            reason=node.reason,
-            model=node.model,
-            requantized=node.requantized,
-        )
         inputs = [self.state.values[name] for name in node.inputs]
         graph = QuantGraph(name="", inputs=(), outputs=(), tensors=self.state.tensors, nodes=())
         result = golden_nodes.evaluate_host(graph, node.model, node.inputs, inputs)
-        self.state.nodes.append(host)
+        self.state.nodes.append(on_host(node, node.inputs))
         if not node.requantized:
             self.state.values[node.output] = result
             return
@@ -253,6 +244,19 @@ def _shared(graph: FloatGraph) -> set[str]:
         for name in node.inputs
         if name in made and uses[name] == 1 and name not in graph.formats
     }
+
+
+def on_host(node: fg.Host, inputs: tuple[str, ...]) -> Host:
+    """Return a node of the host on tensors of a quantized graph."""
+    return Host(
+        name=node.name,
+        inputs=inputs,
+        output=node.output,
+        op=node.op,
+        reason=node.reason,
+        model=node.model,
+        requantized=node.requantized,
+    )
 
 
 def kept(node: FloatNode, tensor: TensorType) -> Node:

@@ -14,7 +14,7 @@ from ..float_graph import FloatGraph, FloatNode
 from ..graph import Host, QuantGraph
 from ..host_models import host_model
 from ..staircases import Uniform
-from ..static import kept
+from ..static import kept, on_host
 from .emission import emit_closed
 from .inputs import Raw, input_codes
 from .joins import concat, open_add
@@ -216,22 +216,13 @@ class _Walk:
                 allowed="operators of the host behind the last quantized layer",
                 fix="replace it by operators of the machine, or move it to the end of the model",
             )
-        host = Host(
-            name=node.name,
-            inputs=(),
-            output=node.output,
-            op=node.op,
-            reason=node.reason,
-            model=node.model,
-            requantized=node.requantized,
-        )
         if node.requantized:
             source = self.values.coded(node.inputs[0], node.name)
             tensor = replace(self.made.tensors[source.name], shape=self.values.shape(node.output))
-            self.made.emit(replace(host, inputs=(source.name,)), tensor)
+            self.made.emit(on_host(node, (source.name,)), tensor)
             return Coded(node.output, source.scale)
         inputs = tuple(self.values.real(name, node.name) for name in node.inputs)
-        self.made.nodes.append(replace(host, inputs=inputs))
+        self.made.nodes.append(on_host(node, inputs))
         return Real(node.output)
 
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 from .. import float_graph as fg
 from ..errors import UnsupportedError
 from ..graph import Add, AveragePool, Conv, TensorType
+from ..plain_nodes import kept
 from ..staircases import Rule, Uniform
-from ..static import kept
 from .closing import close, close_average, log2_exact
 from .inputs import format_of_codes
 from .open_layer import OpenLayer

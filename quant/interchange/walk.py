@@ -13,8 +13,8 @@ from ..errors import ModelError, UnsupportedError
 from ..float_graph import FloatGraph, FloatNode
 from ..graph import Host, QuantGraph
 from ..host_models import host_model
+from ..plain_nodes import kept, on_host
 from ..staircases import Uniform
-from ..static import kept, on_host
 from .emission import emit_closed
 from .inputs import Raw, input_codes
 from .joins import concat, open_add

@@ -19,6 +19,9 @@ __all__ = ["cache_folder", "content_key", "kept_library", "library_suffix", "pru
 #: Bytes of libraries that are kept; a simulator takes about one million.
 LIMIT = 2_000_000_000
 
+#: Seconds in which a process that was given a library may still load it.
+_RECENT = 3600
+
 #: Seconds after which nobody works in a scratch folder any more.
 _ABANDONED = 24 * 3600
 
@@ -76,19 +79,21 @@ def kept_library(name: str, make: Callable[[Path], Path]) -> Path:
 def prune(folder: Path, limit: int = LIMIT) -> None:
     """Remove the libraries used longest ago beyond so many bytes, and abandoned scratch folders.
 
-    Those that this process was given stay. Others may run several of these at a time: what is gone
-    is gone, and a library that a process has loaded stays with it.
+    Those that this process was given stay, and those that any process was given lately. Several
+    processes may do this at a time: what is gone is gone, and what a process has loaded stays with
+    it.
     """
-    total = 0
+    total, now = 0, time.time()
     for used, size, library in sorted(_libraries(folder), reverse=True):
         total += size
-        if total > limit and library not in _given:
+        recent = now - used / 1e9 < _RECENT
+        if total > limit and not recent and library not in _given:
             with suppress(OSError):  # gone already, or loaded where such files cannot be removed
                 if library.stat().st_mtime_ns == used:  # else somebody has just begun to use it
                     library.unlink()
     for scratch in folder.glob(f"{_SCRATCH}*"):
         with suppress(OSError):
-            if time.time() - scratch.stat().st_mtime > _ABANDONED:
+            if now - scratch.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -1,6 +1,8 @@
 """The cache of compiled libraries: made once, and without those used longest ago."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,8 +10,8 @@ import pytest
 from shiftloom.sim import libraries
 from shiftloom.sim.libraries import content_key, kept_library, library_suffix, prune
 
-#: Seconds from one use to the next.
-_APART = 100
+#: Seconds since the last use, and from one use to the next.
+_LAST, _APART = 2 * 3600, 100
 
 
 @pytest.fixture
@@ -26,11 +28,11 @@ def make(folder):
 
 
 def used(folder, *names):
-    """Put libraries of 1000 bytes there, used one after the other, the last just now."""
+    """Put libraries of 1000 bytes there, used one after the other, the last two hours ago."""
     for ago, name in enumerate(reversed(names)):
         path = folder / f"{name}{library_suffix()}"
         path.write_bytes(bytes(1000))
-        _used_ago(path, ago * _APART)
+        _used_ago(path, _LAST + ago * _APART)
 
 
 def _used_ago(path, seconds):
@@ -67,9 +69,36 @@ def test_a_use_counts_like_a_build(folder):
 def test_what_this_process_was_given_stays(folder):
     used(folder, "given", "other", "last")
     given = kept_library("given", make)
-    _used_ago(given, 1000 * _APART)
+    _used_ago(given, 2 * _LAST)
     prune(folder, 0)
     assert names(folder) == {"given"}
+
+
+def test_what_any_process_used_lately_stays(folder):
+    used(folder, "old", "new")
+    _used_ago(folder / f"new{library_suffix()}", 3000)
+    prune(folder, 0)
+    assert names(folder) == {"new"}
+
+
+def test_processes_that_build_and_prune_at_once(folder, tmp_path):
+    used(folder, *map(str, range(40)))
+    script = f"""
+from pathlib import Path
+from shiftloom.sim import libraries
+
+def make(scratch):
+    (scratch / "made").write_bytes(bytes(1000))
+    return scratch / "made"
+
+libraries.cache_folder = lambda: Path({str(folder)!r})
+for number in range(60):
+    assert libraries.kept_library(f"{{number}}", make).stat().st_size == 1000
+    libraries.prune(libraries.cache_folder(), 2000)
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [process.wait(100) for process in processes] == [0, 0]
+    assert names(folder) == set(map(str, range(60)))
 
 
 def test_a_build_prunes(folder, monkeypatch):
@@ -95,6 +124,15 @@ def test_what_another_process_removed_is_no_error(folder, monkeypatch):
     monkeypatch.setattr(libraries, "_libraries", lambda _: found)
     prune(folder, 1000)
     assert names(folder) == {"b"}
+    monkeypatch.undo()
+    (folder / f"gone{library_suffix()}").symlink_to("nowhere")
+    prune(folder, 1000)
+    assert names(folder) == {"b", "gone"}
+
+
+def test_what_was_removed_is_made_again(folder):
+    used(folder, "a", "b")
+    prune(folder, 1000)
     kept_library("a", make)
     assert names(folder) == {"a", "b"}
 

@@ -6,9 +6,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import FORMATS, Opcode
-from .axi import ADDRESS_BITS
-from .interfaces import INDEX_BITS
+from ..isa.instructions import FORMATS, INDEX_BITS, Opcode
+from ..isa.reach import ADDRESS_BITS
 
 __all__ = ["BurstSplitter", "beats_bits", "run_layout"]
 

@@ -9,11 +9,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import ISA_VERSION, Config
 from ..isa.instructions import ENGINES
+from ..isa.reach import address_bits, index_bits
 from ..isa.registers import Control as ControlBit
 from ..isa.registers import Error, Status, register
 from ..isa.serial import SERIAL_COUNTERS
 from .axi import LITE_DATA_BITS, axi_lite_signature
-from .interfaces import address_bits, failure_layout, index_bits
+from .interfaces import failure_layout
 from .register_port import RegisterPort
 from .runs import REGIONS
 from .sequencer import FAILURES, Sequencer

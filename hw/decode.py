@@ -5,10 +5,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import ENGINES, Opcode, engine_of, is_work
+from ..isa.instructions import ENGINES, INDEX_BITS, Opcode, engine_of, is_work
 from ..isa.registers import Error
 from .fetch import fetched_layout
-from .interfaces import INDEX_BITS, failure_layout, fields_layout, instruction_layout
+from .interfaces import failure_layout, fields_layout, instruction_layout
 
 __all__ = ["Decode"]
 

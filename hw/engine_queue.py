@@ -4,8 +4,8 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..isa.instructions import ENGINES, Engine
-from .interfaces import INDEX_BITS, instruction_layout, job_layout, job_parts
+from ..isa.instructions import ENGINES, INDEX_BITS, Engine
+from .interfaces import instruction_layout, job_layout, job_parts
 from .stream_queue import StreamQueue
 from .tokens import COUNT_BITS
 

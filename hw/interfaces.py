@@ -5,18 +5,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import FORMATS, Engine, Opcode
+from ..isa.instructions import FORMATS, INDEX_BITS, Engine, Opcode
 from ..isa.registers import Error
-from ..isa.serial import ADDRESS_BITS as SERIAL_ADDRESS_BITS
-from ..isa.serial import INDEX_BITS as SERIAL_INDEX_BITS
-from .axi import ADDRESS_BITS
 
 __all__ = [
-    "INDEX_BITS",
-    "address_bits",
     "failure_layout",
     "fields_layout",
-    "index_bits",
     "instruction_layout",
     "job_layout",
     "job_parts",
@@ -26,25 +20,12 @@ __all__ = [
     "write_layout",
 ]
 
-#: Bits of an instruction's index in its program.
-INDEX_BITS = 20
-
 
 def fields_layout(opcode: Opcode) -> data.StructLayout:
     """Return an instruction's fields, opcode first, as a layout."""
     return data.StructLayout(
         {f.name: signed(f.width) if f.signed else f.width for f in FORMATS[opcode]}
     )
-
-
-def address_bits(config: Config) -> int:
-    """Return the bits of addresses in external memory that a machine knows."""
-    return SERIAL_ADDRESS_BITS if config.serial else ADDRESS_BITS
-
-
-def index_bits(config: Config) -> int:
-    """Return the bits of an instruction's index."""
-    return SERIAL_INDEX_BITS if config.serial else INDEX_BITS
 
 
 #: Settings and work that make up one engine's job.

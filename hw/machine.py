@@ -6,12 +6,13 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Engine
+from ..isa.reach import address_bits, index_bits
 from .axi import axi4_signature
 from .compute import Compute
 from .decode import Decode
 from .engine_queue import EngineQueue
 from .fetch import Fetch
-from .interfaces import address_bits, failure_layout, index_bits, write_trace_signature
+from .interfaces import failure_layout, write_trace_signature
 from .load import Load
 from .read_arbiter import ReadArbiter
 from .runs import REGIONS

@@ -7,7 +7,7 @@ from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
-from .axi import ADDRESS_BITS
+from ..isa.reach import ADDRESS_BITS
 from .burst_splitter import run_layout
 from .interfaces import job_layout
 

@@ -5,10 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
-from ..isa.instructions import Engine
+from ..isa.instructions import INDEX_BITS, Engine
+from ..isa.reach import ADDRESS_BITS
 from ..isa.registers import Error
-from .axi import ADDRESS_BITS, OUTSTANDING, burst_layout, strobed_layout
-from .interfaces import INDEX_BITS, failure_layout, job_layout, read_latency, read_signature
+from .axi import OUTSTANDING, burst_layout, strobed_layout
+from .interfaces import failure_layout, job_layout, read_latency, read_signature
 from .narrower import Narrower
 from .runs import REGIONS
 from .stream_queue import StreamQueue

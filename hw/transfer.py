@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
-from .axi import ADDRESS_BITS
+from ..isa.reach import ADDRESS_BITS
 from .burst_splitter import BurstSplitter, run_layout
 from .interfaces import job_layout
 from .runs import REGIONS, Runs

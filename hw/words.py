@@ -4,8 +4,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..isa.instructions import FORMATS, WORD_ADDR_BITS, Opcode
-from .interfaces import INDEX_BITS
+from ..isa.instructions import FORMATS, INDEX_BITS, WORD_ADDR_BITS, Opcode
 
 __all__ = ["Words", "area_layout", "place_layout"]
 

@@ -126,7 +126,7 @@ class Bench:
 
     def run(self, simulate, jobs, *others):
         """Run everything; return the activation buffer of the hardware, and expected writes."""
-        self.used_parameters = jobs.parameter
+        self.used_parameters = jobs.parameters.used
         dut, result = self.dut, []
         producers = (
             self.producer(Opcode.MAC, dut.mac_job),
@@ -251,7 +251,7 @@ def test_a_reset_forgets_jobs_but_not_buffers(simulate, array, cycles):
     bench.dut = ResetInserter(reset)(dut)
 
     async def interrupted(ctx):
-        bench.used_parameters = jobs.parameter
+        bench.used_parameters = jobs.parameters.used
         await fill_all(ctx)
         bench.filled = False
         await send(ctx, dut.mac_job, [payload(0, mac)] * array)

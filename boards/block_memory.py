@@ -9,7 +9,6 @@ from amaranth.utils import exact_log2
 from ..hw.axi import axi4_signature
 from ..hw.storage import storage
 from ..isa.config import Config
-from ..isa.reach import ADDRESS_BITS
 from .board import BoardError
 from .word_bus import WORD_BITS, word_bus_signature
 

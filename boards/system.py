@@ -14,6 +14,7 @@ from .host_link import HostLink
 from .register_bridge import RegisterBridge
 from .shared_memory import SharedMemory
 from .uart import UartReceiver, UartTransmitter, uart_divisor
+from .word_bus import WORD_BITS
 from .word_stage import WordStage
 
 __all__ = ["System", "system_verilog"]
@@ -53,7 +54,9 @@ class System(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.accelerator = accelerator = Accelerator(self.config)
-        kind = SharedMemory if self.config.serial else BlockMemory
+        # Large memories of the iCE40 have one port; a serial machine needs no more.
+        shared = self.config.serial and self.config.bus_bytes == WORD_BITS // 8
+        kind = SharedMemory if shared else BlockMemory
         m.submodules.memory = memory = kind(self.memory_bytes, self.config)
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)

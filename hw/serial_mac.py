@@ -30,7 +30,7 @@ class SerialMac(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     start : In(1)
         Begin; the nest begins with it.
@@ -68,7 +68,7 @@ class SerialMac(wiring.Component):
         word_bits = 8 * config.word_bytes
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 **{name: In(1) for name in inputs},
                 "step": Out(1),
                 "activation": In(word_bits),

@@ -50,7 +50,7 @@ class SerialNest(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions; none may come while the nest runs.
     start : In(1)
         Begin; the first iteration is there in the next cycle.
@@ -82,7 +82,7 @@ class SerialNest(wiring.Component):
         outputs = ("begins", "first_tile", "inner_ends", "pixel_ends", "row_ends", "ends", "inside")
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 **{name: In(1) for name in inputs},
                 "addr": Out(range(config.activation_words)),
                 "lane": Out(range(config.columns)),

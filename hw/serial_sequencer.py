@@ -11,7 +11,7 @@ from ..isa.instructions import ENGINES, Engine, Opcode, engine_of, is_work
 from ..isa.registers import Error
 from ..isa.serial import ADDRESS_BITS, INDEX_BITS
 from .interfaces import failure_layout
-from .serial_fields import WORD_BITS, instruction_word_layout
+from .serial_fields import instruction_word_layout
 from .serial_transfer import moved_layout
 from .storage import storage
 
@@ -22,8 +22,6 @@ SETTINGS = {
     Engine.MAC: (Opcode.MAC_LOOPS,),
     Engine.VECTOR: (Opcode.VECTOR_LOOPS, Opcode.VECTOR_REQUANTIZE),
 }
-
-_WORDS = 8 * INSTRUCTION_BYTES // WORD_BITS
 
 
 class SerialSequencer(wiring.Component):
@@ -68,7 +66,9 @@ class SerialSequencer(wiring.Component):
     def __init__(self, config: Config) -> None:
         self.config = config
         kept = sum(map(len, SETTINGS.values()))
-        self.contents = MemoryData(shape=WORD_BITS, depth=kept * _WORDS, init=[])
+        self._words = INSTRUCTION_BYTES // config.bus_bytes
+        depth = kept * self._words
+        self.contents = MemoryData(shape=8 * config.bus_bytes, depth=depth, init=[])
         super().__init__(
             {
                 "program_addr": In(ADDRESS_BITS),
@@ -77,7 +77,7 @@ class SerialSequencer(wiring.Component):
                 "fetch": Out(1),
                 "pc": Out(ADDRESS_BITS),
                 "fetched": In(moved_layout(config)),
-                "word": Out(instruction_word_layout()),
+                "word": Out(instruction_word_layout(config)),
                 "starts": Out(len(ENGINES)),
                 "done": In(1),
                 "engine": Out(range(len(ENGINES))),
@@ -105,7 +105,7 @@ class SerialSequencer(wiring.Component):
                     m.d.comb += self.failure.code.eq(Error.NO_END)
                 with m.Elif(~self.halt):
                     m.next = "RECEIVE"
-            with m.State("RECEIVE"), m.If(self.fetched.valid & (self.fetched.addr == _WORDS - 1)):
+            with m.State("RECEIVE"), m.If(self.fetched.valid & (self.fetched.addr == self._words - 1)):
                 m.next = "DECODE"
             with m.State("DECODE"):
                 self._decode(m, opcode, problem)
@@ -139,13 +139,14 @@ class SerialSequencer(wiring.Component):
         """Keep an instruction's opcode; return what is wrong with the instruction."""
         failed, other = Signal(), Signal()
         fetched, identity = self.fetched, Const(self.config.id, 32)
-        split = WORD_BITS - 8  # bits of the identity that the first word holds
+        split = min(len(fetched.data) - 8, 32)  # bits of the identity that the first word holds
         with m.If(fetched.valid & (fetched.addr == 0)):
             m.d.sync += [opcode.eq(fetched.data[:8]), failed.eq(fetched.error)]
-            m.d.sync += other.eq(fetched.data[8:] != identity[:split])
+            m.d.sync += other.eq(fetched.data[8 : 8 + split] != identity[:split])
         with m.Elif(fetched.valid):
             m.d.sync += failed.eq(failed | fetched.error)
-            with m.If((fetched.addr == 1) & (fetched.data[:8] != identity[split:])):
+            rest = fetched.data[: 32 - split]
+            with m.If((fetched.addr == 1) & (rest != identity[split:])):
                 m.d.sync += other.eq(1)
         is_config = opcode == Opcode.CONFIG
         known = Cat(opcode == code for code in Opcode if code is not Opcode.ILLEGAL).any()
@@ -167,7 +168,8 @@ class SerialSequencer(wiring.Component):
         m.submodules.settings = settings = storage(self.contents)
         write, read = settings.write_port(), settings.read_port()
         fetched, word = self.fetched, self.word
-        number = fetched.addr[: exact_log2(_WORDS)]
+        bits = exact_log2(self._words)
+        number = fetched.addr[:bits]
         code = Mux(number == 0, fetched.data[:8], opcode)
         kept = [setting for engine in SETTINGS for setting in SETTINGS[engine]]
         slot = Signal(range(len(kept)))
@@ -178,7 +180,7 @@ class SerialSequencer(wiring.Component):
 
         place = Signal.like(read.addr, reset_less=True)
         passes, passed = Signal(), Signal.like(place, reset_less=True)
-        first = _WORDS * len(SETTINGS[Engine.MAC])
+        first = self._words * len(SETTINGS[Engine.MAC])
         ends = Mux(self.engine == Engine.MAC, first - 1, self.contents.depth - 1)
         keeps = (self.engine == Engine.MAC) | (self.engine == Engine.VECTOR)
         m.d.comb += [read.addr.eq(place), replayed.eq(~keeps | (passes & (passed == ends)))]
@@ -196,8 +198,8 @@ class SerialSequencer(wiring.Component):
             word.bits.eq(fetched.data),
         ]
         with m.If(passes):
-            m.d.sync += [word.number.eq(passed[: exact_log2(_WORDS)]), word.bits.eq(read.data)]
-            with m.Switch(passed[exact_log2(_WORDS) :]):
+            m.d.sync += [word.number.eq(passed[:bits]), word.bits.eq(read.data)]
+            with m.Switch(passed[bits:]):
                 for index, setting in enumerate(kept):
                     with m.Case(index):
                         m.d.sync += word.opcode.eq(setting)

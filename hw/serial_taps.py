@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..isa.config import Config
 from ..isa.instructions import Opcode, VectorOperation
 from .serial_fields import capture, instruction_word_layout
 
@@ -20,9 +21,14 @@ class SerialTaps(wiring.Component):
     lower eight as a signed byte, the other what is missing of the tap, in units of 256. They see
     unsigned codes less 128, so 128 times what they multiply by is added.
 
+    Parameters
+    ----------
+    config : Config
+        Width of the bus.
+
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     valid, first : In(1)
         A code comes, the first of a kernel.
@@ -41,10 +47,10 @@ class SerialTaps(wiring.Component):
     #: Cycles from ``valid`` to a total with that code.
     latency = 6
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 "valid": In(1),
                 "first": In(1),
                 "tap": In(signed(9)),

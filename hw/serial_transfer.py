@@ -40,7 +40,7 @@ class SerialTransfer(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     bases : In(ADDRESS_BITS).array(REGIONS)
         Addresses of the regions.
@@ -75,7 +75,7 @@ class SerialTransfer(wiring.Component):
         widths = {f.name: f.width for f in FORMATS[Opcode.LOAD]}
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 "bases": In(ADDRESS_BITS).array(REGIONS),
                 "fetch": In(1),
                 "start": In(1),

@@ -62,8 +62,8 @@ class Config:
         one row more than ``log2(bit_lanes)``: as deep as its sums are.
     serial : int
         1: a machine for the smallest chips, which does one thing after the other and whose vector
-        unit has one lane for all channels (:mod:`shiftloom.isa.serial`). Needs four rows, columns
-        and bytes of the bus, one tap, and neither thresholds nor bit array.
+        unit has one lane for all channels (:mod:`shiftloom.isa.serial`). Needs as many columns
+        and bytes of the bus as rows, four or eight, one tap, and neither thresholds nor bit array.
 
     Raises
     ------
@@ -129,10 +129,10 @@ class Config:
             )
 
     def _check_serial(self) -> None:
-        for name, right in (("rows", 4), ("columns", 4), ("bus_bytes", 4), ("vector_taps", 1)):
+        self._check("rows", self.rows in (4, 8), "be 4 or 8 in a serial machine")
+        equal = dict.fromkeys(("columns", "bus_bytes"), self.rows)
+        for name, right in {**equal, "vector_taps": 1, "threshold_bits": 0, "bit_lanes": 0}.items():
             self._check(name, getattr(self, name) == right, f"be {right} in a serial machine")
-        for name in ("threshold_bits", "bit_lanes"):
-            self._check(name, getattr(self, name) == 0, "be 0 in a serial machine")
         for name in ("activation_words", "weight_words", "parameter_words"):
             words = getattr(self, name)
             if not _power_of_two(words) or words > _SERIAL_WORDS:

@@ -190,10 +190,10 @@ def fetch_queue_beats(config: Config) -> int:
     return max(FETCH_AHEAD * INSTRUCTION_BYTES // config.bus_bytes, 3)
 
 
-def serial_start(engine: Engine) -> int:
-    """Return the cycles from decoding to the start: settings are read, eight words for each."""
-    words = {Engine.MAC: 8, Engine.VECTOR: 16}.get(engine, 0)
-    return words + 2
+def serial_start(engine: Engine, config: Config) -> int:
+    """Return the cycles from decoding to the start: settings are read, words as wide as the bus."""
+    settings = {Engine.MAC: 1, Engine.VECTOR: 2}.get(engine, 0)
+    return settings * INSTRUCTION_BYTES // config.bus_bytes + 2
 
 
 def serial_mac_done(config: Config) -> int:

@@ -83,7 +83,7 @@ class SerialMachine:
             if engine is None or not is_work(opcode):
                 settings[opcode] = fields
                 continue
-            start = decoded + serial_start(engine)
+            start = decoded + serial_start(engine, self.config)
             done = self._work(engine, start, fields, settings)
             self.starts[engine].append(start)
             self.dones[engine].append(done)

@@ -105,7 +105,8 @@ class SerialSequencer(wiring.Component):
                     m.d.comb += self.failure.code.eq(Error.NO_END)
                 with m.Elif(~self.halt):
                     m.next = "RECEIVE"
-            with m.State("RECEIVE"), m.If(self.fetched.valid & (self.fetched.addr == self._words - 1)):
+            is_last = self.fetched.addr == self._words - 1
+            with m.State("RECEIVE"), m.If(self.fetched.valid & is_last):
                 m.next = "DECODE"
             with m.State("DECODE"):
                 self._decode(m, opcode, problem)

@@ -17,6 +17,7 @@ __all__ = [
     "POSITION_BITS",
     "RUN_BITS",
     "SERIAL_COUNTERS",
+    "WEIGHT_WORDS",
     "check_serial",
 ]
 
@@ -61,6 +62,8 @@ _WORD_ALIGNED = {
     Opcode.MAC: ("addr",),
 }
 
+#: Words of the weight buffer that are read at once, and lie side by side.
+WEIGHT_WORDS = 2
 
 #: Of each engine's positions: start, and the counts and steps that move them.
 _POSITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -79,8 +82,8 @@ def check_serial(
     Raises
     ------
     ValueError
-        A field is larger than it can be or addresses a part of a word, or a position lies too
-        far out.
+        A field is larger than it can be or addresses a part of what is read at once, or a position
+        lies too far out.
     """
     opcode = instruction.opcode
     if opcode in _LOOPS and _LOOPS[opcode] in settings:
@@ -97,6 +100,11 @@ def check_serial(
                 f"{opcode.name}.{name} is a multiple of {config.word_bytes} in configuration "
                 f"{config.name}, not {instruction[name]}"
             )
+    if opcode is Opcode.MAC and instruction["weight_addr"] % WEIGHT_WORDS:
+        raise ValueError(
+            f"MAC.weight_addr is a multiple of {WEIGHT_WORDS} in configuration {config.name}, "
+            f"not {instruction['weight_addr']}"
+        )
 
 
 def _check_positions(config: Config, loops: Instruction, work: Instruction) -> None:

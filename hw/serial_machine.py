@@ -2,8 +2,9 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.hdl import MemoryData
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
+from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Buffer, Engine
@@ -36,7 +37,11 @@ class SerialMachine(wiring.Component):
         word_bits = 8 * config.word_bytes
         pieces = 8 * config.parameter_words
         self.activations = MemoryData(shape=word_bits, depth=config.activation_words, init=[])
-        self.weights = MemoryData(shape=word_bits, depth=config.weight_words, init=[])
+        half = config.rows // 2  # rows whose weights are read at once
+        self.weights = [
+            MemoryData(shape=word_bits, depth=config.weight_words // half, init=[])
+            for _ in range(half)
+        ]
         self.parameters = MemoryData(shape=word_bits, depth=pieces, init=[])
         super().__init__(machine_signature(config))
 
@@ -98,18 +103,26 @@ class SerialMachine(wiring.Component):
         """Give each buffer's port to whoever works."""
         loaded = transfer.loaded
         loads = {buffer: loaded.valid & (transfer.buffer == buffer) for buffer in Buffer}
-        for name, contents, buffer, reader in (
-            ("weights", self.weights, Buffer.WEIGHT, mac.weights),
-            ("parameters", self.parameters, Buffer.PARAMETER, vector.parameters),
-        ):
-            m.submodules[name] = words = storage(contents)
+        m.submodules.parameters = words = storage(self.parameters)
+        write, read = words.write_port(), words.read_port()
+        m.d.comb += [
+            write.en.eq(loads[Buffer.PARAMETER]),
+            write.addr.eq(loaded.addr),
+            write.data.eq(loaded.data),
+            read.addr.eq(vector.parameters.addr),
+            vector.parameters.data.eq(read.data),
+        ]
+        drop = exact_log2(len(self.weights))
+        weights = data.View(data.ArrayLayout(len(read.data), 1 << drop), mac.weights.data)
+        for row, contents in enumerate(self.weights):
+            m.submodules[f"weights_{row}"] = words = storage(contents)
             write, read = words.write_port(), words.read_port()
             m.d.comb += [
-                write.en.eq(loads[buffer]),
-                write.addr.eq(loaded.addr),
+                write.en.eq(loads[Buffer.WEIGHT] & (loaded.addr[:drop] == row)),
+                write.addr.eq(loaded.addr[drop:]),
                 write.data.eq(loaded.data),
-                read.addr.eq(reader.addr),
-                reader.data.eq(read.data),
+                read.addr.eq(mac.weights.addr),
+                weights[row].eq(read.data),
             ]
 
         m.submodules.activations = words = storage(self.activations)

@@ -18,6 +18,7 @@ __all__ = [
     "RUN_BITS",
     "SERIAL_COUNTERS",
     "check_serial",
+    "weight_words_at_once",
 ]
 
 #: Counters of events that the machine has, beside those of work; others read as 0.
@@ -71,6 +72,11 @@ _POSITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
 _LOOPS = {Opcode.MAC: Opcode.MAC_LOOPS, Opcode.VECTOR: Opcode.VECTOR_LOOPS}
 
 
+def weight_words_at_once(config: Config) -> int:
+    """Return the words of the weight buffer that are read at once, and lie side by side."""
+    return config.rows // 2
+
+
 def check_serial(
     config: Config, instruction: Instruction, settings: Mapping[Opcode, Instruction]
 ) -> None:
@@ -79,8 +85,8 @@ def check_serial(
     Raises
     ------
     ValueError
-        A field is larger than it can be or addresses a part of a word, or a position lies too
-        far out.
+        A field is larger than it can be or addresses a part of what is read at once, or a position
+        lies too far out.
     """
     opcode = instruction.opcode
     if opcode in _LOOPS and _LOOPS[opcode] in settings:
@@ -97,6 +103,13 @@ def check_serial(
                 f"{opcode.name}.{name} is a multiple of {config.word_bytes} in configuration "
                 f"{config.name}, not {instruction[name]}"
             )
+    if opcode is Opcode.MAC and instruction["weight_addr"] % (
+        at_once := weight_words_at_once(config)
+    ):
+        raise ValueError(
+            f"MAC.weight_addr is a multiple of {at_once} in configuration {config.name}, "
+            f"not {instruction['weight_addr']}"
+        )
 
 
 def _check_positions(config: Config, loops: Instruction, work: Instruction) -> None:

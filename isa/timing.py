@@ -31,11 +31,13 @@ __all__ = [
     "SERIAL_DECODE",
     "SERIAL_FETCH",
     "SERIAL_KERNEL",
+    "SERIAL_MAC_DONE",
     "SERIAL_NEXT",
     "SERIAL_RESULT",
     "SERIAL_RUN_END",
     "SERIAL_SKIP",
     "SERIAL_SUM",
+    "SERIAL_TILE",
     "SERIAL_WRITE",
     "STORE_ARRIVAL",
     "STORE_JOBS_AHEAD",
@@ -48,7 +50,6 @@ __all__ = [
     "fetch_burst_beats",
     "fetch_queue_beats",
     "mac_done",
-    "serial_mac_done",
     "serial_start",
     "threshold_cycles",
 ]
@@ -152,6 +153,11 @@ SERIAL_BURST = 2
 #: From a burst's last word to its answer, at least.
 SERIAL_ANSWERED = 1
 
+#: Cycles in which a tile of MAC reads its weights, which it takes at least; and from the last
+#: operand to the completion.
+SERIAL_TILE = 2
+SERIAL_MAC_DONE = 7
+
 #: Cycles of a column without a result, of a sum's lane, and of a kernel's lane beside its steps.
 SERIAL_SKIP = 2
 SERIAL_SUM = 2
@@ -194,8 +200,3 @@ def serial_start(engine: Engine, config: Config) -> int:
     """Return the cycles from decoding to the start: settings are read, words as wide as the bus."""
     settings = {Engine.MAC: 1, Engine.VECTOR: 2}.get(engine, 0)
     return settings * INSTRUCTION_BYTES // config.bus_bytes + 2
-
-
-def serial_mac_done(config: Config) -> int:
-    """Return the cycles from the last operand that the serial machine takes to the completion."""
-    return config.rows + 4

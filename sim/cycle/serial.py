@@ -10,13 +10,14 @@ from ...isa.timing import (
     SERIAL_DECODE,
     SERIAL_FETCH,
     SERIAL_KERNEL,
+    SERIAL_MAC_DONE,
     SERIAL_NEXT,
     SERIAL_RESULT,
     SERIAL_RUN_END,
     SERIAL_SKIP,
     SERIAL_SUM,
+    SERIAL_TILE,
     SERIAL_WRITE,
-    serial_mac_done,
     serial_start,
 )
 from .engine_queue import Wait
@@ -114,8 +115,8 @@ class SerialMachine:
         pixels = work["rows"] * loops["columns"]
         self.begins.append(start + 1)
         self.counts["mac"] += tiles * pixels
-        last = start + (tiles - 1) * max(pixels, self.config.rows) + pixels
-        return last + serial_mac_done(self.config)
+        last = start + (tiles - 1) * max(pixels, SERIAL_TILE) + pixels
+        return last + SERIAL_MAC_DONE
 
     def _vector(self, start: int, loops: Fields, requantize: Fields, work: Fields) -> int:
         """Return the end of the work: columns take what they take, results in them more."""

@@ -46,6 +46,7 @@ def test_identities_of_other_machines_are_what_they_were():
         (Opcode.MAC_LOOPS, {"groups": 2}, "groups is at most 1"),
         (Opcode.MAC_LOOPS, {"row_stride": 6}, "row_stride is a multiple of 4 in .*, not 6"),
         (Opcode.MAC, {"addr": -3}, "MAC.addr is a multiple of 4"),
+        (Opcode.MAC, {"weight_addr": 3}, "weight_addr is a multiple of 2 in .*, not 3"),
         (Opcode.VECTOR_REQUANTIZE, {"threshold_bits": 1}, "threshold_bits is at most 0"),
         (Opcode.LOAD, {"runs": 256}, "LOAD.runs is at most 255"),
     ],

@@ -14,7 +14,6 @@ from .host_link import HostLink
 from .register_bridge import RegisterBridge
 from .shared_memory import SharedMemory
 from .uart import UartReceiver, UartTransmitter, uart_divisor
-from .word_bus import WORD_BITS
 from .word_stage import WordStage
 
 __all__ = ["System", "system_verilog"]
@@ -54,15 +53,14 @@ class System(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.accelerator = accelerator = Accelerator(self.config)
-        # Large memories of the iCE40 have one port; a serial machine needs no more.
-        shared = self.config.serial and self.config.bus_bytes == WORD_BITS // 8
-        kind = SharedMemory if shared else BlockMemory
+        # The large memories of the smallest chips have one port.
+        kind = SharedMemory if self.config.serial == 1 else BlockMemory
         m.submodules.memory = memory = kind(self.memory_bytes, self.config)
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         register_bytes = 1 << LITE_ADDRESS_BITS
         m.submodules.link = link = HostLink(
-            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial]
+            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial > 0]
         )
         m.submodules.bridge = bridge = RegisterBridge()
         connect(m, accelerator.m_axi, memory.axi)

@@ -20,6 +20,8 @@ class BytePair(wiring.Component):
     follows : bool
         Take what is added two cycles after the operand instead of with it, as it leaves another
         pair that had its operand in the same cycle.
+    adds : bool
+        Something is added.
 
     Members
     -------
@@ -36,8 +38,8 @@ class BytePair(wiring.Component):
         Of the operand ``latency`` cycles ago; modulo ``2**16``.
     """
 
-    def __init__(self, follows: bool) -> None:
-        self.follows = follows
+    def __init__(self, follows: bool, adds: bool = True) -> None:
+        self.follows, self.adds = follows, adds
         super().__init__(
             {
                 "operand": In(signed(8)),
@@ -74,7 +76,10 @@ class BytePair(wiring.Component):
             addend = self.addends[index]
             if not self.follows:
                 addend = register(f"addend_{index}", addend)
-            m.d.sync += total.eq(product + addend)
+            # A register for each, for some multipliers hold two of their results themselves.
+            held_sum = Signal(signed(16), name=f"sum_{index}", reset_less=True)
+            m.d.sync += held_sum.eq(product + addend if self.adds else product)
+            m.d.comb += total.eq(held_sum)
         return m
 
     def _cell(self, m):
@@ -183,7 +188,8 @@ class SerialArray(wiring.Component):
 
     def _pair(self, m, row, first, *, load):
         """Add the multipliers of a row and two columns."""
-        pair = BytePair(follows=load == 1)
+        adds = load == 1 or (row == first == 0 and self.config.serial == 1)
+        pair = BytePair(follows=load == 1, adds=adds)
         m.submodules[f"pair_{row}_{first}"] = pair
         weights = self.weights[row % (self.config.rows // 2)]
         m.d.comb += [

@@ -56,6 +56,9 @@ class SerialMac(wiring.Component):
         Pulse: the work is complete.
     """
 
+    #: What the nest says to it.
+    from_nest = ("begins", "first_tile", "inner_ends", "ends", "inside")
+
     #: Cycles from a step to its operands at the array.
     operand_latency = 2
 
@@ -67,7 +70,7 @@ class SerialMac(wiring.Component):
         self.contents = MemoryData(
             shape=32 * config.columns, depth=2 * config.accumulator_pixels + 1, init=[]
         )
-        inputs = ("start", "begins", "first_tile", "inner_ends", "ends", "inside")
+        inputs = ("start", *self.from_nest)
         word_bits, half = 8 * config.word_bytes, config.rows // 2
         halves = config.weight_words // half
         super().__init__(

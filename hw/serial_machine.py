@@ -11,6 +11,7 @@ from ..isa.instructions import ENGINES, Buffer, Engine
 from ..isa.registers import Error
 from .machine import machine_signature
 from .sequencer import FAILURES
+from .serial_lanes import SerialLanes
 from .serial_mac import SerialMac
 from .serial_nest import SerialNest
 from .serial_sequencer import SerialSequencer
@@ -24,7 +25,8 @@ __all__ = ["SerialMachine"]
 class SerialMachine(wiring.Component):
     """Run one program after each reset, as :class:`~.machine.Machine` does, in program order.
 
-    One loop nest serves the array and the vector unit. Each buffer has one port for all.
+    One loop nest serves the array and the vector unit, and each buffer has one port for all. With
+    a lane for each channel the vector unit has its own nest, and reads while it writes.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ class SerialMachine(wiring.Component):
         m.submodules.transfer = transfer = SerialTransfer(config)
         m.submodules.nest = nest = SerialNest(config)
         m.submodules.mac = mac = SerialMac(config)
-        m.submodules.vector = vector = SerialVector(config)
+        vector = SerialLanes(config) if config.serial > 1 else SerialVector(config)
+        m.submodules.vector = vector
         for block in (transfer, nest, mac, vector):
             m.d.comb += block.word.eq(sequencer.word)
         connect(m, transfer.m_axi, flipped(self.m_axi))
@@ -74,12 +77,25 @@ class SerialMachine(wiring.Component):
             self.finished.eq(sequencer.finished),
         ]
         m.d.comb += [port.eq(b) for port, b in zip(transfer.bases, self.bases, strict=True)]
-        self._connect_nest(m, sequencer, nest, mac, vector)
-        self._connect_buffers(m, transfer, nest, mac, vector)
+        self._connect_nest(m, nest, mac)
+        self._connect_buffers(m, transfer, mac, vector)
+        if config.serial > 1:
+            self._connect_lanes(m, transfer, nest, mac, vector)
+        else:
+            self._share_nest(m, sequencer, nest, mac, vector)
+            self._share_ports(m, transfer, nest, mac, vector)
         self._report(m, sequencer, transfer, mac, vector)
         return m
 
-    def _connect_nest(self, m, sequencer, nest, mac, vector):
+    def _connect_nest(self, m, nest, mac):
+        m.d.comb += [
+            nest.start.eq(mac.start),
+            nest.step.eq(mac.step),
+            *(getattr(mac, k).eq(getattr(nest, k)) for k in SerialMac.from_nest),
+        ]
+
+    def _share_nest(self, m, sequencer, nest, mac, vector):
+        """Let the nest serve the vector unit too."""
         multiplies = Signal()  # known long before the work starts
         m.d.sync += multiplies.eq(sequencer.engine == Engine.MAC)
         m.d.comb += [
@@ -90,19 +106,13 @@ class SerialMachine(wiring.Component):
             nest.step.eq(mac.step | vector.step),
             vector.lane.eq(nest.lane),
         ]
-        m.d.comb += mac.inside.eq(nest.inside)
-        for name in ("begins", "inner_ends", "ends"):
-            m.d.comb += [getattr(block, name).eq(getattr(nest, name)) for block in (mac, vector)]
-        m.d.comb += [
-            mac.first_tile.eq(nest.first_tile),
-            vector.pixel_ends.eq(nest.pixel_ends),
-            vector.row_ends.eq(nest.row_ends),
-        ]
+        names = ("begins", "inner_ends", "pixel_ends", "row_ends", "ends")
+        m.d.comb += [getattr(vector, name).eq(getattr(nest, name)) for name in names]
 
-    def _connect_buffers(self, m, transfer, nest, mac, vector):
-        """Give each buffer's port to whoever works."""
+    def _connect_buffers(self, m, transfer, mac, vector):
+        """Connect the buffers that one block reads each; remember what is loaded."""
         loaded = transfer.loaded
-        loads = {buffer: loaded.valid & (transfer.buffer == buffer) for buffer in Buffer}
+        self._loads = loads = {b: loaded.valid & (transfer.buffer == b) for b in Buffer}
         m.submodules.parameters = words = storage(self.parameters)
         write, read = words.write_port(), words.read_port()
         m.d.comb += [
@@ -126,27 +136,53 @@ class SerialMachine(wiring.Component):
             ]
 
         m.submodules.activations = words = storage(self.activations)
-        write, read = words.write_port(), words.read_port()
-        addr, writes = Signal.like(read.addr), Signal()
+        self._write, self._read = write, read = words.write_port(), words.read_port()
+        m.d.comb += [
+            write.en.eq(loads[Buffer.ACTIVATION] | vector.write.valid),
+            write.data.eq(Mux(vector.write.valid, vector.write.p.data, loaded.data)),
+            transfer.activation.eq(read.data),
+            mac.activation.eq(read.data),
+            mac.read.eq(vector.accumulators),
+            vector.sums.eq(mac.sums),
+        ]
+
+    def _connect_lanes(self, m, transfer, nest, mac, vector):
+        """Give the vector unit what it needs to read and write at once."""
+        write, read = self._write, self._read
+        m.d.comb += [
+            write.addr.eq(Mux(vector.write.valid, vector.write.p.addr, transfer.addr)),
+            read.addr.eq(nest.addr),
+            # A word that is stored stays until the bus takes it.
+            read.en.eq(transfer.reads | mac.step | vector.read.addr.valid),
+            mac.code.eq(read.data[:8]),
+            vector.read.addr.ready.eq(1),
+            vector.read.data.eq(read.data),
+            vector.loaded.eq(transfer.loaded),
+            vector.loaded.valid.eq(self._loads[Buffer.PARAMETER]),
+        ]
+        with m.If(vector.read.addr.valid):
+            m.d.comb += read.addr.eq(vector.read.addr.payload)
+        with m.Elif(transfer.reads):
+            m.d.comb += read.addr.eq(transfer.addr)
+
+    def _share_ports(self, m, transfer, nest, mac, vector):
+        """Give the only port of the activation buffer, and two multipliers, to whoever works."""
+        write, read = self._write, self._read
+        addr = Signal.like(read.addr)
         m.d.comb += [
             addr.eq(nest.addr),
-            writes.eq(loads[Buffer.ACTIVATION] | vector.write.valid),
-            write.en.eq(writes),
-            read.en.eq(~writes & (transfer.reads | mac.step | vector.reads)),
+            read.en.eq(~write.en & (transfer.reads | mac.step | vector.reads)),
             read.addr.eq(addr),
             write.addr.eq(addr),
-            write.data.eq(Mux(vector.write.valid, vector.write.p.data, loaded.data)),
         ]
         with m.If(vector.write.valid):
             m.d.comb += addr.eq(vector.write.p.addr)
         with m.Elif(vector.residual):
             m.d.comb += addr.eq(vector.residual_addr)
-        with m.Elif(loaded.valid | transfer.reads):
+        with m.Elif(transfer.loaded.valid | transfer.reads):
             m.d.comb += addr.eq(transfer.addr)
         code = read.data.word_select(nest.lane, 8)
         m.d.comb += [
-            transfer.activation.eq(read.data),
-            mac.activation.eq(read.data),
             mac.code.eq(code),
             vector.code.eq(code),
             mac.factors.eq(vector.factors),
@@ -154,7 +190,6 @@ class SerialMachine(wiring.Component):
             mac.addends.eq(vector.addends),
             vector.products.eq(mac.products),
         ]
-        m.d.comb += [mac.read.eq(vector.accumulators), vector.sums.eq(mac.sums)]
 
     def _report(self, m, sequencer, transfer, mac, vector):
         """Say what happens, and what went wrong."""

@@ -1,6 +1,6 @@
 """SerialVector: VECTOR work, one lane after the other."""
 
-from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -119,7 +119,7 @@ class SerialVector(wiring.Component):
             self.residual_addr.eq(emission.residual_addr),
         ]
         states = self._control(m, adds, emission.emits)
-        bias, scale = self._read_parameters(m, states)
+        self._read_parameters(m, states)
         self._read_sums(m)
 
         sums = Mux(self._kernel, taps.total, self.sums[self.lane])
@@ -133,9 +133,9 @@ class SerialVector(wiring.Component):
             taps.tap.eq(self.parameters.data[:9].as_signed()),
             requantizer.start.eq(states["SCALE"] & emission.emits),
             requantizer.value.eq(sums),
-            requantizer.bias.eq(bias),
+            requantizer.bias.eq(self.parameters.data),
             requantizer.residual.eq(self.code),
-            requantizer.scale.eq(scale),
+            requantizer.scale.eq(self.parameters.data),
         ]
         self._write(m, requantizer, emission)
         return m
@@ -192,7 +192,7 @@ class SerialVector(wiring.Component):
         return states
 
     def _read_parameters(self, m, states):
-        """Ask for taps in turn, then for the lane's parameters; return both halves of these."""
+        """Ask for taps in turn, then for both words of the lane."""
         bits = ceil_log2(self.config.parameter_words)
         first, tap = Signal(bits, reset_less=True), Signal(bits, reset_less=True)
         capture(m, self.word, first, Opcode.VECTOR, "parameter_addr")
@@ -201,11 +201,7 @@ class SerialVector(wiring.Component):
         with m.Elif(states["TAP"]):
             m.d.sync += tap.eq(tap + 1)
         place = Mux(states["TAP"], tap, first)
-        bits, half = len(self.parameters.data), 8 * PARAMETER_LANE_BYTES // 2
-        # Both halves are a word, or the lower one is read first.
-        second = states["SCALE"] if bits == half else Const(0, 0)
-        m.d.comb += self.parameters.addr.eq(Cat(second, self.lane, place))
-        return self.parameters.data[:half], self.parameters.data[-half:]
+        m.d.comb += self.parameters.addr.eq(Cat(states["SCALE"], self.lane, place))
 
     def _read_sums(self, m):
         half = Signal(reset_less=True)

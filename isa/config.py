@@ -61,9 +61,10 @@ class Config:
         ``8 * word_bytes``; 0 leaves the bit array out. Needs columns that are a power of two, and
         one row more than ``log2(bit_lanes)``: as deep as its sums are.
     serial : int
-        1: a machine for the smallest chips, which does one thing after the other and whose vector
-        unit has one lane for all channels (:mod:`shiftloom.isa.serial`). Needs as many columns
-        and bytes of the bus as rows, four or eight, one tap, and neither thresholds nor bit array.
+        1 or 2: a machine for the smallest chips, which does one thing after the other
+        (:mod:`shiftloom.isa.serial`). 1 needs four rows, columns and bytes of the bus, and has one
+        vector lane for all channels; 2 needs eight, and has a lane for each. Both need one tap, and
+        neither thresholds nor bit array.
 
     Raises
     ------
@@ -96,7 +97,7 @@ class Config:
         self._check("activation_banks", self.activation_banks in (2, 4, 8), "be 2, 4 or 8")
         self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
         self._check_bits()
-        self._check("serial", self.serial in (0, 1), "be 0 or 1")
+        self._check("serial", self.serial in (0, 1, 2), "be 0, 1 or 2")
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
         burst = self.burst_beats * self.bus_bytes
@@ -129,7 +130,8 @@ class Config:
             )
 
     def _check_serial(self) -> None:
-        self._check("rows", self.rows in (4, 8), "be 4 or 8 in a serial machine")
+        rows = 4 * self.serial
+        self._check("rows", self.rows == rows, f"be {rows} with serial = {self.serial}")
         equal = dict.fromkeys(("columns", "bus_bytes"), self.rows)
         for name, right in {**equal, "vector_taps": 1, "threshold_bits": 0, "bit_lanes": 0}.items():
             self._check(name, getattr(self, name) == right, f"be {right} in a serial machine")

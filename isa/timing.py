@@ -51,6 +51,7 @@ __all__ = [
     "fetch_queue_beats",
     "mac_done",
     "serial_start",
+    "serial_vector_start",
     "threshold_cycles",
 ]
 
@@ -200,3 +201,11 @@ def serial_start(engine: Engine, config: Config) -> int:
     """Return the cycles from decoding to the start: settings are read, words as wide as the bus."""
     settings = {Engine.MAC: 1, Engine.VECTOR: 2}.get(engine, 0)
     return settings * INSTRUCTION_BYTES // config.bus_bytes + 2
+
+
+def serial_vector_start(config: Config) -> int:
+    """Return the cycles from the start to the first pixel or word, with a lane for each channel.
+
+    Parameters are read before, one lane each cycle; the last two come while the job starts.
+    """
+    return VECTOR_START + config.columns - 2

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ...isa.config import INSTRUCTION_BYTES, Config
 from ...isa.instructions import ENGINES, Engine, Opcode, VectorSource, engine_of, is_work
 from ...isa.timing import (
+    PIXEL_DONE,
     SERIAL_ANSWERED,
     SERIAL_BURST,
     SERIAL_DECODE,
@@ -18,11 +19,14 @@ from ...isa.timing import (
     SERIAL_SUM,
     SERIAL_TILE,
     SERIAL_WRITE,
+    WORD_DONE,
     serial_start,
+    serial_vector_start,
 )
 from .engine_queue import Wait
 from .listing import Fields, Listing
 from .memory import Memory
+from .vector_issue import VectorIssue
 
 __all__ = ["SerialMachine"]
 
@@ -120,6 +124,8 @@ class SerialMachine:
 
     def _vector(self, start: int, loops: Fields, requantize: Fields, work: Fields) -> int:
         """Return the end of the work: columns take what they take, results in them more."""
+        if self.config.serial > 1:
+            return self._lanes(start, VectorIssue(self.config, loops, requantize, work))
         kernel = loops["source"] == VectorSource.ACTIVATION
         steps = loops["kernel_rows"] * loops["kernel_columns"] if kernel else 1
         lane = steps + SERIAL_KERNEL if kernel else SERIAL_SUM
@@ -134,6 +140,12 @@ class SerialMachine:
         if last and (kernel or requantize["residual"]):
             total -= SERIAL_WRITE  # which comes at the end anyway
         return start + total + SERIAL_RESULT
+
+    def _lanes(self, start: int, issue: VectorIssue) -> int:
+        """Return the end of work with a lane for each channel, which waits for nothing."""
+        self.counts["vector"] += issue.taken
+        last = start + serial_vector_start(self.config) + issue.count - 1
+        return last + (WORD_DONE if issue.from_words else PIXEL_DONE)
 
     def _transfer(self, engine: Engine, start: int, work: Fields) -> int:
         now, words = start + 1, work["words"]

@@ -19,7 +19,8 @@ ICE = load_config("icebreaker")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"serial": 2}, "serial must be 0 or 1, not 2"),
+        ({"serial": 3}, "serial must be 0, 1 or 2, not 3"),
+        ({"serial": 2}, "rows must be 8 with serial = 2, not 4"),
         ({"columns": 8}, "columns must be 4 in a serial machine, not 8"),
         ({"bus_bytes": 8}, "bus_bytes must be 4 in a serial machine, not 8"),
         ({"vector_taps": 3}, "vector_taps must be 1 in a serial machine, not 3"),

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from shiftloom.hw.serial_array import SerialArray
-from tests.support.serial import SERIAL
+from tests.support.serial import SERIAL, WIDE
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_totals_are_sums_of_products(simulate, seed):
-    dut, rng = SerialArray(SERIAL), np.random.default_rng(seed)
-    rows, latency = SERIAL.rows, SerialArray.latency
+@pytest.mark.parametrize(("config", "seed"), [(SERIAL, 0), (SERIAL, 1), (WIDE, 2)])
+def test_totals_are_sums_of_products(simulate, config, seed):
+    dut, rng = SerialArray(config), np.random.default_rng(seed)
+    rows, latency = config.rows, SerialArray.latency
     lengths = [2, 5, 3, 9]
-    tiles = [rng.integers(-128, 128, (rows, SERIAL.columns)) for _ in lengths]
+    tiles = [rng.integers(-128, 128, (rows, config.columns)) for _ in lengths]
     tiles[0][:] = -128
     operands = [rng.integers(-128, 128, (length, rows)) for length in lengths]
     operands[0][0] = -128  # twice what a pair of rows gives is beyond 16 bits

@@ -1,7 +1,8 @@
 """The serial machine: what it leaves out, and what its instructions can say.
 
 With ``serial`` in the configuration, one piece of work runs after the other, in the order of the
-program, and the vector unit has one lane that all channels share. Fields have as many bits as the
+program. The vector unit has one lane that all channels share, or, with ``serial = 2``, one for each,
+as other machines have. Fields have as many bits as the
 smallest chips can afford; :func:`check_serial` refuses what does not fit.
 """
 

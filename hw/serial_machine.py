@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Buffer, Engine
-from ..isa.registers import Error
+from ..isa.registers import Error, register
 from .machine import machine_signature
 from .sequencer import FAILURES
 from .serial_mac import SerialMac
@@ -59,7 +59,7 @@ class SerialMachine(wiring.Component):
 
         starts = sequencer.starts
         m.d.comb += [
-            sequencer.program_addr.eq(self.program_addr),
+            sequencer.program_addr.eq(self.setting),
             sequencer.length.eq(self.length),
             sequencer.halt.eq(self.halt),
             sequencer.fetched.eq(transfer.fetched),
@@ -73,7 +73,11 @@ class SerialMachine(wiring.Component):
             self.idle.eq(transfer.idle),
             self.finished.eq(sequencer.finished),
         ]
-        m.d.comb += [port.eq(b) for port, b in zip(transfer.bases, self.bases, strict=True)]
+        program, bases = (register(name).offset // 4 for name in ("PROGRAM", "BASE0"))
+        m.d.comb += [
+            self.number.eq(Mux(sequencer.begins, program, bases | transfer.region)),
+            transfer.base.eq(self.setting),
+        ]
         self._connect_nest(m, sequencer, nest, mac, vector)
         self._connect_buffers(m, transfer, nest, mac, vector)
         self._report(m, sequencer, transfer, mac, vector)
@@ -160,9 +164,6 @@ class SerialMachine(wiring.Component):
         """Say what happens, and what went wrong."""
         done, engine = Signal(len(ENGINES)), sequencer.engine
         m.d.comb += done.eq(sequencer.done << engine)
-        for number, completed in zip(ENGINES, self.completed, strict=True):
-            with m.If(done[number] & ~completed.all()):
-                m.d.sync += completed.eq(completed + 1)
         m.d.comb += [
             self.trace_start.eq(sequencer.starts),
             self.trace_done.eq(done),

@@ -39,6 +39,8 @@ class SerialSequencer(wiring.Component):
 
     Members
     -------
+    begins : Out(1)
+        The address of the first instruction is needed in the next cycle.
     program_addr, length : In(ADDRESS_BITS), In(INDEX_BITS)
         First instruction, and how many there are.
     halt : In(1)
@@ -71,6 +73,7 @@ class SerialSequencer(wiring.Component):
         self.contents = MemoryData(shape=WORD_BITS, depth=kept * _WORDS, init=[])
         super().__init__(
             {
+                "begins": Out(1),
                 "program_addr": In(ADDRESS_BITS),
                 "length": In(INDEX_BITS),
                 "halt": In(1),
@@ -96,6 +99,9 @@ class SerialSequencer(wiring.Component):
         with m.FSM(name="instructions") as fsm:
             m.d.comb += [self.finished.eq(fsm.ongoing("ENDED")), replays.eq(fsm.ongoing("REPLAY"))]
             with m.State("BEGIN"):
+                m.d.comb += self.begins.eq(1)
+                m.next = "PLACE"
+            with m.State("PLACE"):
                 m.d.sync += self.pc.eq(self.program_addr)
                 m.next = "FETCH"
             with m.State("FETCH"):

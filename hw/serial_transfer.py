@@ -42,8 +42,8 @@ class SerialTransfer(wiring.Component):
     -------
     word : In(instruction_word_layout())
         Words of instructions.
-    bases : In(ADDRESS_BITS).array(REGIONS)
-        Addresses of the regions.
+    region, base : Out(range(REGIONS)), In(ADDRESS_BITS)
+        The region that the transfer names, and its address, a cycle later.
     fetch, start : In(1)
         Pulses: fetch the instruction at ``pc``, or carry out the transfer that passed by.
     pc : In(ADDRESS_BITS)
@@ -76,7 +76,8 @@ class SerialTransfer(wiring.Component):
         super().__init__(
             {
                 "word": In(instruction_word_layout()),
-                "bases": In(ADDRESS_BITS).array(REGIONS),
+                "region": Out(range(REGIONS)),
+                "base": In(ADDRESS_BITS),
                 "fetch": In(1),
                 "start": In(1),
                 "pc": In(ADDRESS_BITS),
@@ -178,7 +179,7 @@ class SerialTransfer(wiring.Component):
         self._pitch = register("pitch", RUN_BITS)
         self._words = register("words", RUN_BITS + 1)
         self._runs = register("runs", COUNT_BITS)
-        self._region = register("region", range(REGIONS))
+        m.d.comb += self.region.eq(register("region", range(REGIONS)))
         m.d.comb += self.buffer.eq(register("buffer", len(self.buffer)))
         self._stores = Signal(reset_less=True)
         with m.If(self.word.valid):
@@ -186,11 +187,6 @@ class SerialTransfer(wiring.Component):
 
     def _idle(self, m, fetches):
         """Begin with an instruction, or with the first run."""
-        base = Signal(ADDRESS_BITS)
-        with m.Switch(self._region):
-            for region, address in enumerate(self.bases):
-                with m.Case(region):
-                    m.d.comb += base.eq(address)
         with m.If(self.fetch):
             m.d.sync += [
                 fetches.eq(1),
@@ -200,7 +196,7 @@ class SerialTransfer(wiring.Component):
             ]
             m.next = "REQUEST"
         with m.Elif(self.start):
-            m.d.sync += [fetches.eq(0), self._run_address.eq(self._run_address + base)]
+            m.d.sync += [fetches.eq(0), self._run_address.eq(self._run_address + self.base)]
             m.next = "RUN"
 
     def _run(self, m):

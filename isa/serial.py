@@ -21,7 +21,7 @@ __all__ = [
     "check_serial",
 ]
 
-#: Counters of events that the machine has, beside those of work; others read as 0.
+#: Counters that the machine has; others read as 0.
 SERIAL_COUNTERS = ("CYCLES", "MAC_CYCLES")
 
 #: Bits of addresses in external memory, of an instruction's index, of the counts of loops and

@@ -138,7 +138,7 @@ WRITE_TO_DONE = 1
 # --- The serial machine -----------------------------------------------------------------------
 
 #: First cycle in which an instruction is asked for; the request comes one later.
-SERIAL_FETCH = 1
+SERIAL_FETCH = 2
 
 #: From the last word of an instruction to the cycle it is decoded in; from there, or from the end
 #: of work, to the cycle in which the next one is asked for; and from END to the first cycle that

@@ -91,8 +91,9 @@ class SerialMac(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.array = array = SerialArray(self.config)
-        running = Signal()
-        with m.If(self.start):
+        running, begins = Signal(), Signal()
+        m.d.sync += begins.eq(self.start)  # the nest needs a cycle more to know where it ends
+        with m.If(begins):
             m.d.sync += running.eq(1)
         with m.Elif(self.step & self.ends):
             m.d.sync += running.eq(0)

@@ -30,6 +30,7 @@ __all__ = [
     "SERIAL_BURST",
     "SERIAL_DECODE",
     "SERIAL_FETCH",
+    "SERIAL_FIRST",
     "SERIAL_KERNEL",
     "SERIAL_MAC_DONE",
     "SERIAL_NEXT",
@@ -152,6 +153,9 @@ SERIAL_BURST = 2
 
 #: From a burst's last word to its answer, at least.
 SERIAL_ANSWERED = 1
+
+#: From the start of MAC to its first operand.
+SERIAL_FIRST = 2
 
 #: Cycles in which a tile of MAC reads its weights, which it takes at least; and from the last
 #: operand to the completion.

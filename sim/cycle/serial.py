@@ -9,6 +9,7 @@ from ...isa.timing import (
     SERIAL_BURST,
     SERIAL_DECODE,
     SERIAL_FETCH,
+    SERIAL_FIRST,
     SERIAL_KERNEL,
     SERIAL_MAC_DONE,
     SERIAL_NEXT,
@@ -113,9 +114,10 @@ class SerialMachine:
     def _mac(self, start: int, loops: Fields, work: Fields) -> int:
         tiles = loops["blocks"] * loops["kernel_rows"] * loops["kernel_columns"]
         pixels = work["rows"] * loops["columns"]
-        self.begins.append(start + 1)
+        start += SERIAL_FIRST
+        self.begins.append(start)
         self.counts["mac"] += tiles * pixels
-        last = start + (tiles - 1) * max(pixels, SERIAL_TILE) + pixels
+        last = start + (tiles - 1) * max(pixels, SERIAL_TILE) + pixels - 1
         return last + SERIAL_MAC_DONE
 
     def _vector(self, start: int, loops: Fields, requantize: Fields, work: Fields) -> int:

@@ -1,6 +1,6 @@
 """SerialMachine: a machine for the smallest chips, which does one thing after the other."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
@@ -55,6 +55,7 @@ class SerialMachine(wiring.Component):
         m.submodules.vector = vector = SerialVector(config)
         for block in (transfer, nest, mac, vector):
             m.d.comb += block.word.eq(sequencer.word)
+        m.d.comb += transfer.word.valid.eq(sequencer.transfers)
         connect(m, transfer.m_axi, flipped(self.m_axi))
 
         starts = sequencer.starts
@@ -63,7 +64,9 @@ class SerialMachine(wiring.Component):
             sequencer.length.eq(self.length),
             sequencer.halt.eq(self.halt),
             sequencer.fetched.eq(transfer.fetched),
-            sequencer.done.eq(transfer.done | mac.done | vector.done),
+            sequencer.done.eq(transfer.done),
+            sequencer.computed.eq(mac.done | vector.done),
+            sequencer.buffer.eq(transfer.buffer),
             transfer.halt.eq(self.halt),
             transfer.fetch.eq(sequencer.fetch),
             transfer.pc.eq(sequencer.pc),
@@ -84,8 +87,7 @@ class SerialMachine(wiring.Component):
         return m
 
     def _connect_nest(self, m, sequencer, nest, mac, vector):
-        multiplies = Signal()  # known long before the work starts
-        m.d.sync += multiplies.eq(sequencer.engine == Engine.MAC)
+        multiplies = sequencer.multiplies  # known long before the work starts
         m.d.comb += [
             nest.start.eq(mac.start | vector.start),
             nest.lanes.eq(~multiplies),
@@ -145,7 +147,7 @@ class SerialMachine(wiring.Component):
             m.d.comb += addr.eq(vector.write.p.addr)
         with m.Elif(vector.residual):
             m.d.comb += addr.eq(vector.residual_addr)
-        with m.Elif(loaded.valid | transfer.reads):
+        with m.Elif(loads[Buffer.ACTIVATION] | transfer.reads):
             m.d.comb += addr.eq(transfer.addr)
         code = read.data.word_select(nest.lane, 8)
         m.d.comb += [
@@ -162,11 +164,12 @@ class SerialMachine(wiring.Component):
 
     def _report(self, m, sequencer, transfer, mac, vector):
         """Say what happens, and what went wrong."""
-        done, engine = Signal(len(ENGINES)), sequencer.engine
-        m.d.comb += done.eq(sequencer.done << engine)
+        engine, done = sequencer.engine, {Engine.MAC: mac.done, Engine.VECTOR: vector.done}
+        for unit in (Engine.LOAD, Engine.STORE):
+            done[unit] = transfer.done & (engine == unit)
         m.d.comb += [
             self.trace_start.eq(sequencer.starts),
-            self.trace_done.eq(done),
+            self.trace_done.eq(Cat(done[unit] for unit in ENGINES)),
             self.trace_write.valid.eq(vector.write.valid),
             self.trace_write.addr.eq(vector.write.p.addr),
             self.trace_write.data.eq(vector.write.p.data),

@@ -31,7 +31,7 @@ class SerialTransfer(wiring.Component):
     """Fetch an instruction, or carry out a LOAD or a STORE, one burst after the other.
 
     Bursts end at multiples of the longest one, so none crosses 4 KiB. Words are as wide as the
-    bus. A word that is stored takes two cycles.
+    bus, and move one each cycle.
 
     Parameters
     ----------
@@ -131,13 +131,14 @@ class SerialTransfer(wiring.Component):
                 self._left.eq(self._left - 1),
                 self._beats.eq(self._beats - 1),
                 self._address.eq(self._address + self.config.bus_bytes),
-                self.addr.eq(self.addr + 1),
             ]
+        with m.If(self.reads | (bus.r.valid & bus.r.ready)):
+            m.d.sync += self.addr.eq(self.addr + 1)
         self._drive(m, fetches)
         return m
 
     def _write_states(self, m, moves):
-        """Read a word and offer it, in turn, until the burst is over and answered."""
+        """Read a word while the one before is taken, until the burst is over and answered."""
         bus = self.m_axi
         with m.State("LOOK"):
             m.d.comb += self.reads.eq(1)
@@ -145,7 +146,7 @@ class SerialTransfer(wiring.Component):
         with m.State("WRITE"):
             m.d.comb += [bus.w.valid.eq(1), moves.eq(bus.w.ready)]
             with m.If(bus.w.ready):
-                m.next = "LOOK"
+                m.d.comb += self.reads.eq(~bus.w.p.last)
                 with m.If(bus.w.p.last):
                     m.next = "ANSWER"
         with m.State("ANSWER"):

@@ -28,6 +28,7 @@ __all__ = [
     "RUN_END",
     "SERIAL_ANSWERED",
     "SERIAL_BURST",
+    "SERIAL_COMPARED",
     "SERIAL_DECODE",
     "SERIAL_FETCH",
     "SERIAL_FIRST",
@@ -153,6 +154,9 @@ SERIAL_BURST = 2
 
 #: From a burst's last word to its answer, at least.
 SERIAL_ANSWERED = 1
+
+#: A LOAD of weights tells the MAC that it waits for from others by their numbers modulo this.
+SERIAL_COMPARED = 256
 
 #: From the start of MAC to its first operand.
 SERIAL_FIRST = 2

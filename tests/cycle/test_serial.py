@@ -41,7 +41,7 @@ def test_times_are_sums_of_what_instructions_take():
     start = done + 2 + fetch + 3 + fetch + 1 + 10  # eight words of settings are read
     assert [found.starts[1][0], found.dones[1][0]] == [start, start + 12 + 8]
     assert found.counters["MAC_CYCLES"] == 12
-    assert found.cycles == start + 20 + 2 + fetch + 1 + 2
+    assert found.cycles == start + 20 + 2  # END was fetched meanwhile
 
 
 @pytest.mark.rtl

@@ -116,20 +116,7 @@ class SerialSequencer(wiring.Component):
                 self.finished.eq(fsm.ongoing("ENDED") & ~self.busy),
                 replays.eq(fsm.ongoing("REPLAY")),
             ]
-            with m.State("BEGIN"):
-                m.d.comb += self.begins.eq(1)
-                m.next = "PLACE"
-            with m.State("PLACE"):
-                m.d.sync += self.pc.eq(self.program_addr)
-                m.next = "FETCH"
-            with m.State("FETCH"):
-                m.d.sync += missed.eq(0)
-                missing = self.index == self.length
-                m.d.comb += self.fetch.eq(~self.halt & ~missing)
-                with m.If(missing):
-                    m.d.comb += self.failure.code.eq(Error.NO_END)
-                with m.Elif(~self.halt):
-                    m.next = "RECEIVE"
+            self._ask(m, missed)
             with m.State("RECEIVE"), m.If(self.fetched.valid & (self.fetched.addr == _WORDS - 1)):
                 m.next = "DECODE"
             with m.State("DECODE"):
@@ -153,6 +140,23 @@ class SerialSequencer(wiring.Component):
                 pass  # until a reset
         m.d.comb += self.failure.index.eq(self.index)
         return m
+
+    def _ask(self, m, missed):
+        """Ask for the first instruction, and for each that follows."""
+        with m.State("BEGIN"):
+            m.d.comb += self.begins.eq(1)
+            m.next = "PLACE"
+        with m.State("PLACE"):
+            m.d.sync += self.pc.eq(self.program_addr)
+            m.next = "FETCH"
+        with m.State("FETCH"):
+            m.d.sync += missed.eq(0)
+            missing = self.index == self.length
+            m.d.comb += self.fetch.eq(~self.halt & ~missing)
+            with m.If(missing):
+                m.d.comb += self.failure.code.eq(Error.NO_END)
+            with m.Elif(~self.halt):
+                m.next = "RECEIVE"
 
     def _decode(self, m, opcode, problem, missed, hinders):
         """Go where an instruction leads; one that is wrong leads nowhere."""

@@ -8,8 +8,8 @@ from shiftloom.isa.instructions import encode
 
 __all__ = ["SERIAL", "SMALL", "pass_words"]
 
-#: With room for the parameters of random programs.
-SERIAL = replace(load_config("icebreaker"), name="serial", parameter_bytes=8192)
+#: With room for the parameters of random programs, and shorter bursts.
+SERIAL = replace(load_config("icebreaker"), name="serial", parameter_bytes=8192, burst_beats=16)
 
 #: With less of everything, for Amaranth's simulator.
 SMALL = replace(SERIAL, name="smaller", activation_bytes=1024, weight_bytes=512)

@@ -18,7 +18,7 @@ from shiftloom.sim.cycle.memory import Memory
 from shiftloom.sim.rtl_serial import build_port
 from tests.support.graphs import Builder, random_codes
 
-#: Channels in and out, and rows and columns, of a layer whose program, weights and maps fill 64 KiB.
+#: Channels in and out, and rows and columns, of a layer that fills 64 KiB with its program.
 INPUTS, OUTPUTS, SIZE = 112, 36, 11
 
 #: Cycles of a bit on the simulated line: as few as the receiver takes.

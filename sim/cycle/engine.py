@@ -110,8 +110,8 @@ def run_segment(
 def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
     machine = SerialMachine(program.config, listing, memory)
     cycles, counts = machine.run(), machine.counts
-    others = ("VECTOR_CYCLES", "READ_BEATS", "WRITE_BEATS", "FETCH_BEATS")
-    others += tuple(f"{engine.name}_WORK" for engine in ENGINES)
+    beats = ("READ_BEATS", "WRITE_BEATS", "FETCH_BEATS")
+    others = ("VECTOR_CYCLES", *beats, *(f"{engine.name}_WORK" for engine in ENGINES))
     return CycleRun(
         **_without_data(program),
         counts=_counts(listing),

@@ -94,8 +94,9 @@ class SerialMac(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.array = array = SerialArray(self.config)
-        running = Signal()
-        with m.If(self.start):
+        running, begins = Signal(), Signal()
+        m.d.sync += begins.eq(self.start)  # the nest needs a cycle more to know where it ends
+        with m.If(begins):
             m.d.sync += running.eq(1)
         with m.Elif(self.step & self.ends):
             m.d.sync += running.eq(0)
@@ -113,10 +114,11 @@ class SerialMac(wiring.Component):
             Signal(name=name, reset_less=True) for name in ("unsigned", "maximum", "within")
         )
         capture(m, self.word, unsigned, Opcode.MAC_LOOPS, "unsigned")
-        capture(m, self.word, unsigned, Opcode.VECTOR_LOOPS, "unsigned")
-        with m.If(self.word.valid & (self.word.opcode == Opcode.MAC_LOOPS)):
-            m.d.sync += maximum.eq(0)
-        capture(m, self.word, maximum, Opcode.VECTOR_LOOPS, "operation")
+        if self.config.serial == 1:  # the vector unit's codes pass here too
+            capture(m, self.word, unsigned, Opcode.VECTOR_LOOPS, "unsigned")
+            with m.If(self.word.valid & (self.word.opcode == Opcode.MAC_LOOPS)):
+                m.d.sync += maximum.eq(0)
+            capture(m, self.word, maximum, Opcode.VECTOR_LOOPS, "operation")
         m.d.sync += inside.eq(self.inside)
         codes = [
             self.code,

@@ -1,6 +1,6 @@
 """SerialMachine: a machine for the smallest chips, which does one thing after the other."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Buffer, Engine
-from ..isa.registers import Error
+from ..isa.registers import Error, register
 from .machine import machine_signature
 from .sequencer import FAILURES
 from .serial_lanes import SerialLanes
@@ -58,15 +58,18 @@ class SerialMachine(wiring.Component):
         m.submodules.vector = vector
         for block in (transfer, nest, mac, vector):
             m.d.comb += block.word.eq(sequencer.word)
+        m.d.comb += transfer.word.valid.eq(sequencer.transfers)
         connect(m, transfer.m_axi, flipped(self.m_axi))
 
         starts = sequencer.starts
         m.d.comb += [
-            sequencer.program_addr.eq(self.program_addr),
+            sequencer.program_addr.eq(self.setting),
             sequencer.length.eq(self.length),
             sequencer.halt.eq(self.halt),
             sequencer.fetched.eq(transfer.fetched),
-            sequencer.done.eq(transfer.done | mac.done | vector.done),
+            sequencer.done.eq(transfer.done),
+            sequencer.computed.eq(mac.done | vector.done),
+            sequencer.buffer.eq(transfer.buffer),
             transfer.halt.eq(self.halt),
             transfer.fetch.eq(sequencer.fetch),
             transfer.pc.eq(sequencer.pc),
@@ -76,7 +79,11 @@ class SerialMachine(wiring.Component):
             self.idle.eq(transfer.idle),
             self.finished.eq(sequencer.finished),
         ]
-        m.d.comb += [port.eq(b) for port, b in zip(transfer.bases, self.bases, strict=True)]
+        program, bases = (register(name).offset // 4 for name in ("PROGRAM", "BASE0"))
+        m.d.comb += [
+            self.number.eq(Mux(sequencer.begins, program, bases | transfer.region)),
+            transfer.base.eq(self.setting),
+        ]
         self._connect_nest(m, nest, mac)
         self._connect_buffers(m, transfer, mac, vector)
         if config.serial > 1:
@@ -96,8 +103,7 @@ class SerialMachine(wiring.Component):
 
     def _share_nest(self, m, sequencer, nest, mac, vector):
         """Let the nest serve the vector unit too."""
-        multiplies = Signal()  # known long before the work starts
-        m.d.sync += multiplies.eq(sequencer.engine == Engine.MAC)
+        multiplies = sequencer.multiplies  # known long before the work starts
         m.d.comb += [
             nest.start.eq(mac.start | vector.start),
             nest.lanes.eq(~multiplies),
@@ -179,7 +185,7 @@ class SerialMachine(wiring.Component):
             m.d.comb += addr.eq(vector.write.p.addr)
         with m.Elif(vector.residual):
             m.d.comb += addr.eq(vector.residual_addr)
-        with m.Elif(transfer.loaded.valid | transfer.reads):
+        with m.Elif(self._loads[Buffer.ACTIVATION] | transfer.reads):
             m.d.comb += addr.eq(transfer.addr)
         code = read.data.word_select(nest.lane, 8)
         m.d.comb += [
@@ -193,14 +199,12 @@ class SerialMachine(wiring.Component):
 
     def _report(self, m, sequencer, transfer, mac, vector):
         """Say what happens, and what went wrong."""
-        done, engine = Signal(len(ENGINES)), sequencer.engine
-        m.d.comb += done.eq(sequencer.done << engine)
-        for number, completed in zip(ENGINES, self.completed, strict=True):
-            with m.If(done[number] & ~completed.all()):
-                m.d.sync += completed.eq(completed + 1)
+        engine, done = sequencer.engine, {Engine.MAC: mac.done, Engine.VECTOR: vector.done}
+        for unit in (Engine.LOAD, Engine.STORE):
+            done[unit] = transfer.done & (engine == unit)
         m.d.comb += [
             self.trace_start.eq(sequencer.starts),
-            self.trace_done.eq(done),
+            self.trace_done.eq(Cat(done[unit] for unit in ENGINES)),
             self.trace_write.valid.eq(vector.write.valid),
             self.trace_write.addr.eq(vector.write.p.addr),
             self.trace_write.data.eq(vector.write.p.data),

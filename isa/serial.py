@@ -1,9 +1,9 @@
 """The serial machine: what it leaves out, and what its instructions can say.
 
 With ``serial`` in the configuration, one piece of work runs after the other, in the order of the
-program. The vector unit has one lane that all channels share, or, with ``serial = 2``, one for each,
-as other machines have. Fields have as many bits as the
-smallest chips can afford; :func:`check_serial` refuses what does not fit.
+program. The vector unit has one lane that all channels share, or, with ``serial = 2``, one for
+each, as other machines have. Fields have as many bits as the smallest chips can afford;
+:func:`check_serial` refuses what does not fit.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ __all__ = [
     "weight_words_at_once",
 ]
 
-#: Counters of events that the machine has, beside those of work; others read as 0.
+#: Counters that the machine has; others read as 0.
 SERIAL_COUNTERS = ("CYCLES", "MAC_CYCLES")
 
 #: Bits of addresses in external memory, of an instruction's index, of the counts of loops and

@@ -28,8 +28,10 @@ __all__ = [
     "RUN_END",
     "SERIAL_ANSWERED",
     "SERIAL_BURST",
+    "SERIAL_COMPARED",
     "SERIAL_DECODE",
     "SERIAL_FETCH",
+    "SERIAL_FIRST",
     "SERIAL_KERNEL",
     "SERIAL_MAC_DONE",
     "SERIAL_NEXT",
@@ -139,7 +141,7 @@ WRITE_TO_DONE = 1
 # --- The serial machine -----------------------------------------------------------------------
 
 #: First cycle in which an instruction is asked for; the request comes one later.
-SERIAL_FETCH = 1
+SERIAL_FETCH = 2
 
 #: From the last word of an instruction to the cycle it is decoded in; from there, or from the end
 #: of work, to the cycle in which the next one is asked for; and from END to the first cycle that
@@ -153,6 +155,12 @@ SERIAL_BURST = 2
 
 #: From a burst's last word to its answer, at least.
 SERIAL_ANSWERED = 1
+
+#: A LOAD of weights tells the MAC that it waits for from others by their numbers modulo this.
+SERIAL_COMPARED = 256
+
+#: From the start of MAC to its first operand.
+SERIAL_FIRST = 2
 
 #: Cycles in which a tile of MAC reads its weights, which it takes at least; and from the last
 #: operand to the completion.

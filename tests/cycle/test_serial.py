@@ -38,13 +38,13 @@ def test_times_are_sums_of_what_instructions_take():
         SERIAL, [config_instruction(SERIAL), load, loops, work(Opcode.MAC, rows=6), END]
     )
     found = run_segment(program, program.segments[0], memory=memory)
-    first = 1 + fetch + 3 + fetch + 3  # CONFIG, then LOAD, until it starts
+    first = 2 + fetch + 3 + fetch + 3  # CONFIG, then LOAD, until it starts
     done = first + 1 + (1 + 5 + 15) + (2 + 5 + 3) + 2  # two bursts, of 16 and 4 beats
     assert [found.starts[0][0], found.dones[0][0]] == [first, done]
     start = done + 2 + fetch + 3 + fetch + 1 + 10  # eight words of settings are read
-    assert [found.starts[1][0], found.dones[1][0]] == [start, start + 12 + 7]
+    assert [found.starts[1][0], found.dones[1][0]] == [start, start + 12 + 8]
     assert found.counters["MAC_CYCLES"] == 12
-    assert found.cycles == start + 19 + 2 + fetch + 1 + 2
+    assert found.cycles == start + 20 + 2  # END was fetched meanwhile
 
 
 @pytest.mark.rtl

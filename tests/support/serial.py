@@ -7,8 +7,8 @@ from shiftloom.isa.instructions import encode
 
 __all__ = ["SERIAL", "SMALL", "WIDE", "pass_words"]
 
-#: With room for the parameters of random programs.
-SERIAL = replace(load_config("icebreaker"), name="serial", parameter_bytes=8192)
+#: With room for the parameters of random programs, and shorter bursts.
+SERIAL = replace(load_config("icebreaker"), name="serial", parameter_bytes=8192, burst_beats=16)
 
 #: With twice the rows and columns, and a bus as wide.
 WIDE = replace(load_config("tangnano20k"), name="wide", parameter_bytes=16384)

@@ -82,7 +82,7 @@ class SerialMachine(wiring.Component):
             transfer.base.eq(self.setting),
         ]
         self._connect_nest(m, sequencer, nest, mac, vector)
-        self._connect_buffers(m, transfer, nest, mac, vector)
+        self._connect_buffers(m, sequencer.busy, (transfer, nest, mac, vector))
         self._report(m, sequencer, transfer, mac, vector)
         return m
 
@@ -105,8 +105,9 @@ class SerialMachine(wiring.Component):
             vector.row_ends.eq(nest.row_ends),
         ]
 
-    def _connect_buffers(self, m, transfer, nest, mac, vector):
+    def _connect_buffers(self, m, busy, blocks):
         """Give each buffer's port to whoever works."""
+        transfer, nest, mac, vector = blocks
         loaded = transfer.loaded
         loads = {buffer: loaded.valid & (transfer.buffer == buffer) for buffer in Buffer}
         m.submodules.parameters = words = storage(self.parameters)
@@ -147,7 +148,7 @@ class SerialMachine(wiring.Component):
             m.d.comb += addr.eq(vector.write.p.addr)
         with m.Elif(vector.residual):
             m.d.comb += addr.eq(vector.residual_addr)
-        with m.Elif(loads[Buffer.ACTIVATION] | transfer.reads):
+        with m.Elif(~busy):
             m.d.comb += addr.eq(transfer.addr)
         code = read.data.word_select(nest.lane, 8)
         m.d.comb += [

@@ -90,7 +90,7 @@ class SerialMachine(wiring.Component):
             self._connect_lanes(m, transfer, nest, mac, vector)
         else:
             self._share_nest(m, sequencer, nest, mac, vector)
-            self._share_ports(m, transfer, nest, mac, vector)
+            self._share_ports(m, sequencer.busy, (transfer, nest, mac, vector))
         self._report(m, sequencer, transfer, mac, vector)
         return m
 
@@ -171,8 +171,9 @@ class SerialMachine(wiring.Component):
         with m.Elif(transfer.reads):
             m.d.comb += read.addr.eq(transfer.addr)
 
-    def _share_ports(self, m, transfer, nest, mac, vector):
+    def _share_ports(self, m, busy, blocks):
         """Give the only port of the activation buffer, and two multipliers, to whoever works."""
+        transfer, nest, mac, vector = blocks
         write, read = self._write, self._read
         addr = Signal.like(read.addr)
         m.d.comb += [
@@ -185,7 +186,7 @@ class SerialMachine(wiring.Component):
             m.d.comb += addr.eq(vector.write.p.addr)
         with m.Elif(vector.residual):
             m.d.comb += addr.eq(vector.residual_addr)
-        with m.Elif(self._loads[Buffer.ACTIVATION] | transfer.reads):
+        with m.Elif(~busy):
             m.d.comb += addr.eq(transfer.addr)
         code = read.data.word_select(nest.lane, 8)
         m.d.comb += [

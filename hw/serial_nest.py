@@ -160,10 +160,12 @@ class SerialNest(wiring.Component):
         m.d.comb += last.eq(ends)
         if level >= _KERNEL:
             m.d.comb += last.eq(ends | self.single | self.skip)
-        with m.If(self.start):
-            m.d.sync += [left.eq(count), ends.eq(single)]
-        with m.Elif(moves):
-            m.d.sync += [left.eq(Mux(last, count, left - 1)), ends.eq(Mux(last, single, left == 2))]
+        # One selects and counts, so that lookup table and carry are one cell.
+        counts = Signal(name=f"counts_{level}")
+        m.d.comb += counts.eq(~self.start & ~last)
+        less = (left + counts.replicate(len(left)))[: len(left)]
+        with m.If(self.start | moves):
+            m.d.sync += [left.eq(Mux(counts, less, count)), ends.eq(Mux(counts, left == 2, single))]
 
     def _move_addr(self, m, moves, advances, last):
         """Keep the address at the first iteration of each loop."""
@@ -173,12 +175,16 @@ class SerialNest(wiring.Component):
             base = Signal(bits, name=f"addr_{level}", reset_less=True)
             stride = Signal(bits, name=f"stride_{level}", reset_less=True)
             for loops in self._loops:
-                units = drop if loops is Opcode.MAC_LOOPS else 0
-                capture(m, self.word, base, _WORK[loops], "addr", drop=units)
                 if (name := _LEVELS[loops][level]) is not None:
+                    units = drop if loops is Opcode.MAC_LOOPS else 0
                     capture(m, self.word, stride, loops, f"{name}_stride", drop=units)
             bases.append(base)
             strides.append(stride)
+        for loops in self._loops:
+            units = drop if loops is Opcode.MAC_LOOPS else 0
+            capture(m, self.word, bases[0], _WORK[loops], "addr", drop=units)
+        with m.If(self.start):
+            m.d.sync += [base.eq(bases[0]) for base in bases[1:]]
         outer, base, stride, moved = (
             Signal(bits, name=n, reset_less=True) for n in ("outer", "base", "stride", "moved")
         )
@@ -209,12 +215,13 @@ class SerialNest(wiring.Component):
         for loops in self._loops:
             # What is the kernel for the one engine is the pixel for the other.
             swapped = loops is Opcode.MAC_LOOPS
-            for register in (start, far, near):
-                capture(m, self.word, register, _WORK[loops], name)
+            capture(m, self.word, start, _WORK[loops], name)
             capture(m, self.word, size, loops, limit)
             capture(m, self.word, far_step, loops, steps[1 if swapped else 0])
             capture(m, self.word, near_step, loops, steps[0 if swapped else 1])
 
+        with m.If(self.start):
+            m.d.sync += [far.eq(start), near.eq(start)]
         soon, moved = (Signal.like(start, name=f"{name}_{n}") for n in ("soon", "moved"))
         with m.If(Cat(advances[:outer]).any()):
             m.d.sync += soon.eq(start)

@@ -21,6 +21,8 @@ class SerialTaps(wiring.Component):
     lower eight as a signed byte, the other what is missing of the tap, in units of 256. They see
     unsigned codes less 128, so 128 times what they multiply by is added.
 
+    A kernel's first code comes two cycles after the last of the one before, or later.
+
     Parameters
     ----------
     config : Config
@@ -90,19 +92,19 @@ class SerialTaps(wiring.Component):
                 m.d.comb += self.load.eq(now.valid)
             if stage == 2:
                 m.d.sync += now.counts.eq(self.tap != 0)
-        self._take(m, now, maximum)
+        self._take(m, before.valid & before.first, now, maximum)
         return m
 
-    def _take(self, m, step, maximum):
-        """Add a product to the total, or let a larger code take its place."""
+    def _take(self, m, clears, step, maximum):
+        """Add a product to the total, or let a larger code take its place.
+
+        The total is cleared before, so that one lookup table beside each carry chooses.
+        """
         product = Signal(signed(18), reset_less=True)
         m.d.sync += product.eq(self.products[0] + (self.products[1] << 8))
         empty = self.total[31] & ~self.total[29]
-        larger = step.first | empty | (product[:9].as_signed() > self.total[:9].as_signed())
-        with m.If(step.valid):
-            with m.If(~maximum):
-                m.d.sync += self.total.eq(Mux(step.first, 0, self.total) + product)
-            with m.Elif(step.counts & larger):
-                m.d.sync += self.total.eq(product)
-            with m.Elif(step.first):
-                m.d.sync += self.total.eq(_NOTHING)
+        larger = empty | (product[:9].as_signed() > self.total[:9].as_signed())
+        with m.If(clears):
+            m.d.sync += self.total.eq(Mux(maximum, _NOTHING, 0))
+        with m.Elif(step.valid & (~maximum | (step.counts & larger))):
+            m.d.sync += self.total.eq(Mux(maximum, product, self.total + product))

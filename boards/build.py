@@ -13,7 +13,7 @@ from .cache import cached, content_key
 from .design import TOP, Design, make_design
 from .families import FAMILIES
 from .family import Family
-from .netlist import count_blocks, count_cells
+from .netlist import count_blocks, read_cells
 from .timing import Timing, read_timing
 from .tools import YOSYS
 
@@ -132,7 +132,7 @@ def build_board(
     key = _synthesis_key(design, family)
     synthesize = timed("synthesis", lambda: _synthesize(family, folder, tell))
     cached(key, ("top.json",), folder, synthesize)
-    if shortage := family.shortage(count_cells(folder / "top.json", TOP)):
+    if shortage := family.shortage(read_cells(folder / "top.json", TOP)):
         raise BoardError(f"{config.name} does not fit {board.name}: it needs {shortage}")
 
     arguments = tuple(family.place(design.platform, clock_hz, seed))

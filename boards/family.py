@@ -10,7 +10,7 @@ from .tools import Tool
 __all__ = ["Family"]
 
 
-def _none(cells: Mapping[str, int]) -> str:
+def _none(cells: Mapping[str, Mapping[str, Any]]) -> str:
     return ""
 
 
@@ -46,8 +46,8 @@ class Family:
     maps : tuple of str
         Files of this package that ``synthesis`` reads.
     shortage : callable
-        Returns of which cells a design needs more than there are, from how many it has of each
-        type; empty where it may fit. Placers find out late or never.
+        Returns of which cells a design needs more than there are, from those that it has; empty
+        where it may fit. Placers find out late or never.
     untimed : str
         Cells whose delays the tools do not know, if there are any: no path through them counts
         towards the clock.
@@ -71,7 +71,7 @@ class Family:
     our_models: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
     untimed: str = ""
-    shortage: Callable[[Mapping[str, int]], str] = _none
+    shortage: Callable[[Mapping[str, Mapping[str, Any]]], str] = _none
 
     @property
     def map_texts(self) -> dict[str, str]:

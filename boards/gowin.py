@@ -1,10 +1,12 @@
 """Gowin GW2A: its cells, and how Project Apicula's tools are called."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from .family import Family
 from .gowin_clock import make_gowin_clock
+from .netlist import Cells, count_alone
 from .tools import NEXTPNR_GOWIN, PACK_GOWIN
 
 __all__ = ["FAMILY"]
@@ -27,17 +29,20 @@ def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
 _LUTS = ("LUT1", "LUT2", "LUT3", "LUT4", "ALU")
 _FLIP_FLOPS = tuple(f"DFF{k}{enable}" for k in ("", "S", "R", "P", "C") for enable in ("", "E"))
 
-#: What a GW2A-18 has, and what a distributed memory takes of it.
+#: What a GW2A-18 has, and what a distributed memory takes of it. A flip-flop takes its data from
+#: the LUT, or carry, beside it: where neither gives them, nextpnr makes a LUT that passes them on.
 _HAS = {"LUTs": 20_736, "flip-flops": 15_552}
 _MEMORY_TAKES = {"LUTs": 8, "flip-flops": 6}
 
 
-def _shortage(cells: Mapping[str, int]) -> str:
-    """Count with what distributed memories take as a whole."""
+def _shortage(cells: Cells) -> str:
+    """Count with what distributed memories take as a whole, and flip-flops without logic."""
+    types = Counter(cell["type"] for cell in cells.values())
     needs = {}
     for name, kinds in (("LUTs", _LUTS), ("flip-flops", _FLIP_FLOPS)):
-        own = sum(cells.get(kind, 0) for kind in kinds)
-        needs[name] = own + _MEMORY_TAKES[name] * cells.get("RAM16SDP4", 0)
+        own = sum(types[kind] for kind in kinds)
+        needs[name] = own + _MEMORY_TAKES[name] * types["RAM16SDP4"]
+    needs["LUTs"] += count_alone(cells, _FLIP_FLOPS, _LUTS)
     return " and ".join(
         f"{needs[name]:,} {name} of {has:,}" for name, has in _HAS.items() if needs[name] > has
     )

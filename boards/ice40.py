@@ -32,7 +32,8 @@ FAMILY = Family(
     name="ice40",
     # Multipliers only where a block asks for one: of sums of products, Yosys 0.70 with -dsp makes
     # multipliers that leave an addend out, which the comparison of netlists found.
-    synthesis="synth_ice40 -device u -spram",
+    # Eight cells share an enable: with few flip-flops for each there is less choice for placement.
+    synthesis="synth_ice40 -device u -spram -dffe_min_ce_use 4",
     placer=NEXTPNR_ICE40,
     packer=PACK_ICE40,
     constraints="pcf",

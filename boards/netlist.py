@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .family import Family
 
-__all__ = ["KINDS", "block_of", "count_blocks", "count_cells"]
+__all__ = ["KINDS", "Cells", "block_of", "count_alone", "count_blocks", "read_cells"]
+
+#: Cells of a flat netlist by name, as Yosys writes them.
+Cells = Mapping[str, Mapping[str, Any]]
 
 #: What is counted, in the order of reports.
 KINDS = ("LUT", "FF", "DSP", "memory")
@@ -30,10 +33,20 @@ def block_of(name: str) -> str:
     return ".".join(parts[:_DEPTH]) or _REST
 
 
-def count_cells(path: Path, top: str) -> Counter[str]:
-    """Return how many cells of each type a flat netlist has."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["modules"][top]["cells"]
-    return Counter(cell["type"] for cell in cells.values())
+def read_cells(path: Path, top: str) -> Cells:
+    """Return the cells of a flat netlist."""
+    cells: Cells = json.loads(path.read_text(encoding="utf-8"))["modules"][top]["cells"]
+    return cells
+
+
+def count_alone(cells: Cells, flip_flops: Container[str], logic: Container[str]) -> int:
+    """Return how many flip-flops have an input ``D`` that no logic gives to them alone."""
+    given = {
+        bit: name for name, cell in cells.items() if cell["type"] in logic for bit in _outputs(cell)
+    }
+    held = [cell for cell in cells.values() if cell["type"] in flip_flops]
+    inputs = [bit for cell in held for bit in cell["connections"]["D"]]
+    return len(held) - len({given[bit] for bit in inputs if bit in given})
 
 
 def count_blocks(path: Path, top: str, family: Family) -> dict[str, Counter[str]]:
@@ -42,7 +55,7 @@ def count_blocks(path: Path, top: str, family: Family) -> dict[str, Counter[str]
     Flip-flops, multipliers and memories keep the name of what they hold. Logic has no names of
     its own: it belongs to the first block that its result reaches.
     """
-    cells = json.loads(path.read_text(encoding="utf-8"))["modules"][top]["cells"]
+    cells = read_cells(path, top)
     counted = {n: c for n, c in cells.items() if c["type"] in family.kinds}
     readers = _readers(cells)
     blocks: dict[str, str] = {}

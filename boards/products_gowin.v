@@ -1,5 +1,25 @@
-// What Yosys looks for in a design: a product of two bytes that is registered at once.
+// What Yosys looks for in a design: products of two bytes that are registered at once, or twice.
 
 module gowin_product (input clk, input signed [7:0] a, b, output reg signed [15:0] y);
   always @(posedge clk) y <= a * b;
+endmodule
+
+module gowin_product_twice (input clk, input signed [7:0] a, b, output reg signed [15:0] y);
+  reg signed [15:0] product;
+  always @(posedge clk) begin
+    product <= a * b;
+    y <= product;
+  end
+endmodule
+
+// A product of a code and a tap, with registers in front of it.
+module gowin_tap (
+  input clk, en, input signed [8:0] a, b, output reg signed [17:0] y
+);
+  reg signed [8:0] value, factor;
+  always @(posedge clk) if (en) begin
+    value <= a;
+    factor <= b;
+    y <= value * factor;
+  end
 endmodule

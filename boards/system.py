@@ -53,13 +53,14 @@ class System(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.accelerator = accelerator = Accelerator(self.config)
-        kind = SharedMemory if self.config.serial else BlockMemory
+        # The large memories of the smallest chips have one port.
+        kind = SharedMemory if self.config.serial == 1 else BlockMemory
         m.submodules.memory = memory = kind(self.memory_bytes, self.config)
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         register_bytes = 1 << LITE_ADDRESS_BITS
         m.submodules.link = link = HostLink(
-            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial]
+            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial > 0]
         )
         m.submodules.bridge = bridge = RegisterBridge()
         connect(m, accelerator.m_axi, memory.axi)

@@ -1,4 +1,4 @@
-"""WordStage: a register stage of a word bus, so that no path leads through it."""
+"""WordStage: a register stage of a word bus, so that no path leads through it to a memory."""
 
 from amaranth import Module, Signal
 from amaranth.lib import wiring
@@ -10,7 +10,7 @@ __all__ = ["WordStage"]
 
 
 class WordStage(wiring.Component):
-    """Pass an access on in the cycle after it is asked for, and its answer likewise.
+    """Pass an access on in the cycle after it is asked for, and its answer at once.
 
     The host's words are few, and what they are made of lies far apart: the frame that holds them,
     and the memory or the registers that they are for.
@@ -24,7 +24,7 @@ class WordStage(wiring.Component):
     """
 
     #: Cycles that an access takes longer.
-    latency = 2
+    latency = 1
 
     def __init__(self) -> None:
         super().__init__({"bus": In(word_bus_signature()), "o": Out(word_bus_signature())})
@@ -33,16 +33,10 @@ class WordStage(wiring.Component):
         m = Module()
         bus, o = self.bus, self.o
         asks = Signal()
-        answers = Signal()
         for name in ("write", "addr", "write_data"):
             held = Signal.like(getattr(o, name), name=name, reset_less=True)
             m.d.sync += held.eq(getattr(bus, name))
             m.d.comb += getattr(o, name).eq(held)
-        read_data = Signal.like(bus.read_data, reset_less=True)
-        m.d.sync += [
-            answers.eq(asks & o.ready),
-            asks.eq(bus.valid & ~answers & ~(asks & o.ready)),
-            read_data.eq(o.read_data),
-        ]
-        m.d.comb += [o.valid.eq(asks), bus.ready.eq(answers), bus.read_data.eq(read_data)]
+        m.d.sync += asks.eq(bus.valid & ~bus.ready)
+        m.d.comb += [o.valid.eq(asks), bus.ready.eq(asks & o.ready), bus.read_data.eq(o.read_data)]
         return m

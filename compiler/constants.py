@@ -98,7 +98,8 @@ def op_constants(op: Op, walk: Walk | None, constants: Constants) -> OpConstants
             weights=(), resident=True, blocks=(), parameters=parameters, lookup=lookup
         )
     count = op.out.blocks(config.columns)
-    most = config.weight_words // 4
+    # A serial machine loads one piece while it works with another.
+    most = config.weight_words // (2 if config.serial else 4)
     found = [pieces_of(op, block, most, config) for block in range(count)]
     total = sum(piece.words for block in found for piece, _ in block)
     resident = total <= config.weight_words // 2

@@ -194,7 +194,10 @@ class _Sequence:
             position = 0
             for slot, earliest in place_slots(slots, size).items():
                 lead = LEAD_WEIGHTS + 2 * self._cycles(slot.chunk.words)
-                position = max(position, earliest, self._before(slot.first, lead))
+                wanted = self._before(slot.first, lead)
+                if self.config.serial:  # beside other work, so not before the next unit starts
+                    wanted = min(slot.first, earliest + 1)
+                position = max(position, earliest, wanted)
                 self._put(position, 1, LoadSlot(op=slot.op, slot=slot))
 
     def _load_areas(self) -> None:

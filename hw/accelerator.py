@@ -67,17 +67,21 @@ class Accelerator(wiring.Component):
 
         m.d.comb += [
             self.interrupt.eq(control.interrupt),
-            machine.program_addr.eq(control.program_addr),
             machine.length.eq(control.length),
             machine.halt.eq(control.halt),
             control.idle.eq(machine.idle),
             control.finished.eq(machine.finished),
         ]
-        m.d.comb += [port.eq(base) for port, base in zip(machine.bases, control.bases, strict=True)]
+        if self.config.serial:
+            m.d.comb += [control.number.eq(machine.number), machine.setting.eq(control.setting)]
+        else:
+            m.d.comb += machine.program_addr.eq(control.program_addr)
+            for n, base in enumerate(control.bases):
+                m.d.comb += machine.bases[n].eq(base)
+            for engine in ENGINES:
+                m.d.comb += control.completed[engine].eq(machine.completed[engine])
         for n in range(len(FAILURES)):
             m.d.comb += control.failures[n].eq(machine.failures[n])
-        for engine in ENGINES:
-            m.d.comb += control.completed[engine].eq(machine.completed[engine])
         for event in ("mac_active", "vector_active", "fetch_beat", "load_beat", "write_beat"):
             m.d.comb += getattr(control, event).eq(getattr(machine, event))
 

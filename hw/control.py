@@ -4,20 +4,22 @@ from functools import reduce
 from operator import or_
 
 from amaranth import Cat, Module, Mux, Signal
+from amaranth.hdl import MemoryData
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import ISA_VERSION, Config
 from ..isa.instructions import ENGINES
-from ..isa.reach import address_bits, index_bits
+from ..isa.reach import index_bits
 from ..isa.registers import Control as ControlBit
 from ..isa.registers import Error, Status, register
 from ..isa.serial import SERIAL_COUNTERS
 from .axi import LITE_DATA_BITS, axi_lite_signature
 from .interfaces import failure_layout
-from .register_port import RegisterPort
-from .runs import REGIONS
+from .register_port import NUMBER_BITS, RegisterPort
+from .runs import settings_members
 from .sequencer import FAILURES, Sequencer
+from .storage import storage
 from .tokens import COUNT_BITS
 
 __all__ = ["Control"]
@@ -40,7 +42,10 @@ class Control(wiring.Component):
     interrupt : Out(1)
         Done or stopped by an error, while interrupts are enabled.
     program_addr, length, bases : Out(…)
-        Values of the registers; hold still while the machine is busy.
+        Values of the registers; hold still while the machine is busy. For a serial machine the
+        addresses lie in a memory, which gives one at a time:
+    number, setting : In(NUMBER_BITS), Out(…)
+        The register that it asks for, and its value a cycle later.
     clear : Out(1)
         Pulse: reset the machine.
     halt : Out(1)
@@ -52,26 +57,26 @@ class Control(wiring.Component):
     failures : In(failure_layout()).array(len(FAILURES))
         What went wrong.
     completed : In(COUNT_BITS).array(4)
-        Work that each engine has completed.
+        Work that each engine has completed; a serial machine has none of these.
     mac_active, vector_active, fetch_beat, load_beat, write_beat : In(1)
         Events to count.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        completed = {"completed": In(COUNT_BITS).array(len(ENGINES))}
         super().__init__(
             {
                 "s_axi": In(axi_lite_signature()),
                 "interrupt": Out(1),
-                "program_addr": Out(address_bits(config)),
                 "length": Out(index_bits(config)),
-                "bases": Out(address_bits(config)).array(REGIONS),
+                **wiring.Signature(settings_members(config)).flip().members,
                 "clear": Out(1),
                 "halt": Out(1),
                 "idle": In(1),
                 "finished": In(1),
                 "failures": In(failure_layout()).array(len(FAILURES)),
-                "completed": In(COUNT_BITS).array(len(ENGINES)),
+                **({} if config.serial else completed),
                 "mac_active": In(1),
                 "vector_active": In(1),
                 "fetch_beat": In(1),
@@ -142,11 +147,12 @@ class Control(wiring.Component):
     def _settings(self, m, write, idle):
         """Keep what the host writes, unless the machine is busy."""
         mask = Cat(strobe.replicate(8) for strobe in write.strobe)
-        registers = {
-            "PROGRAM": self.program_addr,
-            "PROGRAM_LENGTH": self.length,
-            **{f"BASE{region}": base for region, base in enumerate(self.bases)},
-        }
+        registers = {"PROGRAM_LENGTH": self.length}
+        if self.config.serial:
+            self._keep_addresses(m, write, idle)
+        else:
+            registers |= {"PROGRAM": self.program_addr}
+            registers |= {f"BASE{region}": base for region, base in enumerate(self.bases)}
         for name, target in registers.items():
             number = register(name).offset // 4
             merged = (target & ~mask) | (write.data & mask)
@@ -157,6 +163,22 @@ class Control(wiring.Component):
             with m.If(write.valid & chosen & idle):
                 m.d.sync += target.eq(Mux(too_large, ~0, merged))
         return registers
+
+    def _keep_addresses(self, m, write, idle):
+        """Keep what is written in a memory; what is too large becomes larger than any memory."""
+        contents = MemoryData(shape=LITE_DATA_BITS, depth=1 << NUMBER_BITS, init=[])
+        m.submodules.addresses = addresses = storage(contents)
+        store, read = addresses.write_port(granularity=8), addresses.read_port()
+        bits = len(self.setting)
+        mask = Cat(strobe.replicate(8) for strobe in write.strobe)
+        too_large = (write.data & mask)[bits:].any()
+        m.d.comb += [
+            store.addr.eq(write.number),
+            store.data.eq(write.data | too_large.replicate(4) << bits - 4),
+            store.en.eq(Mux(write.valid & idle, write.strobe, 0)),
+            read.addr.eq(self.number),
+            self.setting.eq(read.data),
+        ]
 
     def _counters(self, m, running, cleared):
         """Count events since the start; each counts a cycle later."""
@@ -179,6 +201,7 @@ class Control(wiring.Component):
                 m.d.sync += counter.eq(0)
             with m.Elif(counts):
                 m.d.sync += counter.eq(counter + 1)
-        for engine in ENGINES:
-            counters[f"{engine.name}_WORK"] = self.completed[engine]
+        if not self.config.serial:
+            for engine in ENGINES:
+                counters[f"{engine.name}_WORK"] = self.completed[engine]
         return counters

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Engine
-from ..isa.reach import address_bits, index_bits
+from ..isa.reach import index_bits
 from .axi import axi4_signature
 from .compute import Compute
 from .decode import Decode
@@ -15,7 +15,7 @@ from .fetch import Fetch
 from .interfaces import failure_layout, write_trace_signature
 from .load import Load
 from .read_arbiter import ReadArbiter
-from .runs import REGIONS
+from .runs import settings_members
 from .sequencer import FAILURES
 from .store import Store
 from .tokens import COUNT_BITS, Tokens
@@ -26,17 +26,17 @@ __all__ = ["Machine", "machine_signature"]
 
 def machine_signature(config: Config) -> wiring.Signature:
     """Return the ports that every machine has; see :class:`Machine`."""
+    completed = {"completed": Out(COUNT_BITS).array(len(ENGINES))}
     return wiring.Signature(
         {
             "m_axi": Out(axi4_signature(config)),
-            "program_addr": In(address_bits(config)),
             "length": In(index_bits(config)),
-            "bases": In(address_bits(config)).array(REGIONS),
+            **settings_members(config),
             "halt": In(1),
             "idle": Out(1),
             "finished": Out(1),
             "failures": Out(failure_layout()).array(len(FAILURES)),
-            "completed": Out(COUNT_BITS).array(len(ENGINES)),
+            **({} if config.serial else completed),
             "mac_active": Out(1),
             "vector_active": Out(1),
             "fetch_beat": Out(1),

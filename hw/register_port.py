@@ -6,9 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from .axi import LITE_ADDRESS_BITS, LITE_DATA_BITS, axi_lite_signature
 
-__all__ = ["RegisterPort", "register_write_layout"]
+__all__ = ["NUMBER_BITS", "RegisterPort", "register_write_layout"]
 
 _BYTE_BITS = 2
+
+#: Bits of a register's number.
+NUMBER_BITS = LITE_ADDRESS_BITS - _BYTE_BITS
 
 
 def register_write_layout() -> data.StructLayout:
@@ -16,7 +19,7 @@ def register_write_layout() -> data.StructLayout:
     return data.StructLayout(
         {
             "valid": 1,
-            "number": LITE_ADDRESS_BITS - _BYTE_BITS,
+            "number": NUMBER_BITS,
             "data": LITE_DATA_BITS,
             "strobe": LITE_DATA_BITS // 8,
         }
@@ -47,7 +50,7 @@ class RegisterPort(wiring.Component):
             {
                 "s_axi": In(axi_lite_signature()),
                 "write": Out(register_write_layout()),
-                "read_number": Out(LITE_ADDRESS_BITS - _BYTE_BITS),
+                "read_number": Out(NUMBER_BITS),
                 "read_data": In(LITE_DATA_BITS),
             }
         )

@@ -9,12 +9,21 @@ from ..isa.config import Config
 from ..isa.instructions import Engine
 from ..isa.reach import ADDRESS_BITS
 from .burst_splitter import run_layout
-from .interfaces import job_layout
+from .interfaces import address_bits, job_layout
+from .register_port import NUMBER_BITS
 
-__all__ = ["REGIONS", "Runs"]
+__all__ = ["REGIONS", "Runs", "settings_members"]
 
 #: Regions of external memory that transfers name.
 REGIONS = 4
+
+
+def settings_members(config: Config) -> dict[str, wiring.Member]:
+    """Return how a machine gets what a host has set: all, or what it asks for a cycle later."""
+    addr = In(address_bits(config))
+    if config.serial:
+        return {"number": Out(NUMBER_BITS), "setting": addr}
+    return {"program_addr": addr, "bases": addr.array(REGIONS)}
 
 
 class Runs(wiring.Component):

@@ -25,7 +25,7 @@ class SerialEmission(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     start : In(1)
         The work begins.
@@ -42,7 +42,7 @@ class SerialEmission(wiring.Component):
         addr = range(config.activation_words)
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 **{name: In(1) for name in ("start", "column_ends", "row_ends")},
                 "emits": Out(1),
                 "write_addr": Out(addr),

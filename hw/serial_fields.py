@@ -3,20 +3,18 @@
 from amaranth import Module, Signal
 from amaranth.lib import data
 
-from ..isa.config import INSTRUCTION_BYTES
+from ..isa.config import INSTRUCTION_BYTES, Config
 from ..isa.instructions import FORMATS, Opcode
 
-__all__ = ["WORD_BITS", "capture", "field_place", "instruction_word_layout"]
-
-#: Bits of an instruction's words.
-WORD_BITS = 32
-
-_WORDS = 8 * INSTRUCTION_BYTES // WORD_BITS
+__all__ = ["capture", "field_place", "instruction_word_layout"]
 
 
-def instruction_word_layout() -> data.StructLayout:
-    """Return one word of an instruction: its opcode, which word it is, and its bits."""
-    return data.StructLayout({"valid": 1, "opcode": 4, "number": range(_WORDS), "bits": WORD_BITS})
+def instruction_word_layout(config: Config) -> data.StructLayout:
+    """Return one word of an instruction, as wide as the bus: opcode, which word it is, its bits."""
+    words = range(INSTRUCTION_BYTES // config.bus_bytes)
+    return data.StructLayout(
+        {"valid": 1, "opcode": 4, "number": words, "bits": 8 * config.bus_bytes}
+    )
 
 
 def field_place(opcode: Opcode, name: str) -> tuple[int, int]:
@@ -38,7 +36,7 @@ def capture(
     ----------
     m : Module
         Where the register is driven.
-    word : View of instruction_word_layout()
+    word : View of instruction_word_layout(config)
         The words.
     target : Signal
         The register; it takes as many bits as it has, a longer one with the field's sign.
@@ -50,11 +48,11 @@ def capture(
     position, width = field_place(opcode, name)
     position, width = position + drop, width - drop
     signed = next(f.signed for f in FORMATS[opcode] if f.name == name)
-    taken = min(width, len(target))
-    for number in range(position // WORD_BITS, (position + taken - 1) // WORD_BITS + 1):
-        low = max(position, number * WORD_BITS)
-        high = min(position + taken, (number + 1) * WORD_BITS)
-        bits = word.bits[low - number * WORD_BITS : high - number * WORD_BITS]
+    taken, size = min(width, len(target)), len(word.bits)
+    for number in range(position // size, (position + taken - 1) // size + 1):
+        low = max(position, number * size)
+        high = min(position + taken, (number + 1) * size)
+        bits = word.bits[low - number * size : high - number * size]
         ends = high == position + taken
         with m.If(word.valid & (word.opcode == opcode) & (word.number == number)):
             m.d.sync += target[low - position : high - position].eq(bits)

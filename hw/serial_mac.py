@@ -4,7 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.hdl import MemoryData
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import Opcode
@@ -19,8 +19,8 @@ __all__ = ["SerialMac"]
 class SerialMac(wiring.Component):
     """Carry out MAC work while the nest runs; keep the sums for the vector unit.
 
-    Takes one operand vector each cycle, except that a tile of fewer pixels than the array has
-    rows takes as many cycles as rows. Sums wrap at 32 bits. A tile that overwrites adds to a word
+    Takes one operand vector each cycle, except that a tile of one pixel takes two, as its weights
+    do. Sums wrap at 32 bits. A tile that overwrites adds to a word
     of zeros behind the accumulators.
 
     Parameters
@@ -30,7 +30,7 @@ class SerialMac(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     start : In(1)
         Begin; the nest begins with it.
@@ -46,8 +46,8 @@ class SerialMac(wiring.Component):
         What the vector unit has row 0 multiply by, in the first two columns.
     addends, products : In(…), Out(data.ArrayLayout(signed(16), 2))
         As the array has them.
-    weights : Out(private_read_signature(config.weight_words, 8 * config.word_bytes))
-        Weight buffer.
+    weights : Out(private_read_signature(...))
+        Weight buffer, half a tile at once.
     read : In(range(2 * config.accumulator_pixels + 1))
         Accumulators that the vector unit reads: twice the pixel plus the half.
     sums : Out(data.ArrayLayout(signed(32), config.columns))
@@ -56,19 +56,26 @@ class SerialMac(wiring.Component):
         Pulse: the work is complete.
     """
 
+    #: What the nest says to it.
+    from_nest = ("begins", "first_tile", "inner_ends", "ends", "inside")
+
     #: Cycles from a step to its operands at the array.
     operand_latency = 2
+
+    #: Cycles from the last step to ``done``.
+    done_latency = operand_latency + SerialArray.latency + 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.contents = MemoryData(
             shape=32 * config.columns, depth=2 * config.accumulator_pixels + 1, init=[]
         )
-        inputs = ("start", "begins", "first_tile", "inner_ends", "ends", "inside")
-        word_bits = 8 * config.word_bytes
+        inputs = ("start", *self.from_nest)
+        word_bits, half = 8 * config.word_bytes, config.rows // 2
+        halves = config.weight_words // half
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 **{name: In(1) for name in inputs},
                 "step": Out(1),
                 "activation": In(word_bits),
@@ -77,23 +84,19 @@ class SerialMac(wiring.Component):
                 "load": In(1),
                 "addends": In(data.ArrayLayout(signed(16), 2)),
                 "products": Out(data.ArrayLayout(signed(16), 2)),
-                "weights": Out(private_read_signature(config.weight_words, word_bits)),
+                "weights": Out(private_read_signature(halves, half * word_bits)),
                 "read": In(range(2 * config.accumulator_pixels + 1)),
                 "sums": Out(data.ArrayLayout(signed(32), config.columns)),
                 "done": Out(1),
             }
         )
 
-    @classmethod
-    def done_latency(cls, config: Config) -> int:
-        """Return the cycles from the last step to ``done``."""
-        return cls.operand_latency + SerialArray.latency(config) + 1
-
     def elaborate(self, platform):
         m = Module()
         m.submodules.array = array = SerialArray(self.config)
-        running = Signal()
-        with m.If(self.start):
+        running, begins = Signal(), Signal()
+        m.d.sync += begins.eq(self.start)  # the nest needs a cycle more to know where it ends
+        with m.If(begins):
             m.d.sync += running.eq(1)
         with m.Elif(self.step & self.ends):
             m.d.sync += running.eq(0)
@@ -111,10 +114,11 @@ class SerialMac(wiring.Component):
             Signal(name=name, reset_less=True) for name in ("unsigned", "maximum", "within")
         )
         capture(m, self.word, unsigned, Opcode.MAC_LOOPS, "unsigned")
-        capture(m, self.word, unsigned, Opcode.VECTOR_LOOPS, "unsigned")
-        with m.If(self.word.valid & (self.word.opcode == Opcode.MAC_LOOPS)):
-            m.d.sync += maximum.eq(0)
-        capture(m, self.word, maximum, Opcode.VECTOR_LOOPS, "operation")
+        if self.config.serial == 1:  # the vector unit's codes pass here too
+            capture(m, self.word, unsigned, Opcode.VECTOR_LOOPS, "unsigned")
+            with m.If(self.word.valid & (self.word.opcode == Opcode.MAC_LOOPS)):
+                m.d.sync += maximum.eq(0)
+            capture(m, self.word, maximum, Opcode.VECTOR_LOOPS, "operation")
         m.d.sync += inside.eq(self.inside)
         codes = [
             self.code,
@@ -127,23 +131,22 @@ class SerialMac(wiring.Component):
         m.d.comb += array.operands.eq(operands)
 
     def _load(self, m, tile_begins, running, array):
-        """Read a tile's weights while it begins, one row each cycle."""
-        rows = self.config.rows
+        """Read a tile's weights while it begins, half of the rows each cycle."""
         addr = Signal.like(self.weights.addr)
-        capture(m, self.word, addr, Opcode.MAC, "weight_addr")
-        begun = Signal(rows)  # how many cycles ago
+        drop = exact_log2(self.config.rows // 2)
+        capture(m, self.word, addr, Opcode.MAC, "weight_addr", drop=drop)
+        begun = Signal(2)  # how many cycles ago
         m.d.sync += begun.eq((begun << 1) | tile_begins)
-        reads = tile_begins | begun[:-1].any()
-        with m.If(reads):
+        with m.If(tile_begins | begun[0]):
             m.d.sync += addr.eq(addr + 1)
         m.d.comb += [
             self.weights.addr.eq(addr),
             array.weights.eq(self.weights.data),
             array.loads.eq(begun | self.load),
-            self.step.eq(running & ~(self.begins & begun[:-1].any())),
+            self.step.eq(running & ~(self.begins & begun[0])),
         ]
         with m.If(~running & ~begun.any()):
-            m.d.comb += array.weights[:16].eq(self.factors)
+            m.d.comb += array.weights[0][:16].eq(self.factors)
 
     def _accumulate(self, m, tile_begins, array):
         """Add totals to the accumulators when they come."""
@@ -162,7 +165,7 @@ class SerialMac(wiring.Component):
             moved.last.eq(self.step & self.ends),
         ]
         tokens = [moved]
-        for stage in range(self.done_latency(self.config)):
+        for stage in range(self.done_latency):
             tokens.append(Signal(token, name=f"token_{stage + 1}"))
             m.d.sync += tokens[-1].eq(tokens[-2])
         reads, writes = tokens[-3], tokens[-2]

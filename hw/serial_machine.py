@@ -1,15 +1,17 @@
 """SerialMachine: a machine for the smallest chips, which does one thing after the other."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
+from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Buffer, Engine
-from ..isa.registers import Error
+from ..isa.registers import Error, register
 from .machine import machine_signature
 from .sequencer import FAILURES
+from .serial_lanes import SerialLanes
 from .serial_mac import SerialMac
 from .serial_nest import SerialNest
 from .serial_sequencer import SerialSequencer
@@ -23,7 +25,8 @@ __all__ = ["SerialMachine"]
 class SerialMachine(wiring.Component):
     """Run one program after each reset, as :class:`~.machine.Machine` does, in program order.
 
-    One loop nest serves the array and the vector unit. Each buffer has one port for all.
+    One loop nest serves the array and the vector unit, and each buffer has one port for all. With
+    a lane for each channel the vector unit has its own nest, and reads while it writes.
 
     Parameters
     ----------
@@ -36,7 +39,11 @@ class SerialMachine(wiring.Component):
         word_bits = 8 * config.word_bytes
         pieces = 8 * config.parameter_words
         self.activations = MemoryData(shape=word_bits, depth=config.activation_words, init=[])
-        self.weights = MemoryData(shape=word_bits, depth=config.weight_words, init=[])
+        half = config.rows // 2  # rows whose weights are read at once
+        self.weights = [
+            MemoryData(shape=word_bits, depth=config.weight_words // half, init=[])
+            for _ in range(half)
+        ]
         self.parameters = MemoryData(shape=word_bits, depth=pieces, init=[])
         super().__init__(machine_signature(config))
 
@@ -47,18 +54,22 @@ class SerialMachine(wiring.Component):
         m.submodules.transfer = transfer = SerialTransfer(config)
         m.submodules.nest = nest = SerialNest(config)
         m.submodules.mac = mac = SerialMac(config)
-        m.submodules.vector = vector = SerialVector(config)
+        vector = SerialLanes(config) if config.serial > 1 else SerialVector(config)
+        m.submodules.vector = vector
         for block in (transfer, nest, mac, vector):
             m.d.comb += block.word.eq(sequencer.word)
+        m.d.comb += transfer.word.valid.eq(sequencer.transfers)
         connect(m, transfer.m_axi, flipped(self.m_axi))
 
         starts = sequencer.starts
         m.d.comb += [
-            sequencer.program_addr.eq(self.program_addr),
+            sequencer.program_addr.eq(self.setting),
             sequencer.length.eq(self.length),
             sequencer.halt.eq(self.halt),
             sequencer.fetched.eq(transfer.fetched),
-            sequencer.done.eq(transfer.done | mac.done | vector.done),
+            sequencer.done.eq(transfer.done),
+            sequencer.computed.eq(mac.done | vector.done),
+            sequencer.buffer.eq(transfer.buffer),
             transfer.halt.eq(self.halt),
             transfer.fetch.eq(sequencer.fetch),
             transfer.pc.eq(sequencer.pc),
@@ -68,15 +79,31 @@ class SerialMachine(wiring.Component):
             self.idle.eq(transfer.idle),
             self.finished.eq(sequencer.finished),
         ]
-        m.d.comb += [port.eq(b) for port, b in zip(transfer.bases, self.bases, strict=True)]
-        self._connect_nest(m, sequencer, nest, mac, vector)
-        self._connect_buffers(m, transfer, nest, mac, vector)
+        program, bases = (register(name).offset // 4 for name in ("PROGRAM", "BASE0"))
+        m.d.comb += [
+            self.number.eq(Mux(sequencer.begins, program, bases | transfer.region)),
+            transfer.base.eq(self.setting),
+        ]
+        self._connect_nest(m, nest, mac)
+        self._connect_buffers(m, transfer, mac, vector)
+        if config.serial > 1:
+            self._connect_lanes(m, transfer, nest, mac, vector)
+        else:
+            self._share_nest(m, sequencer, nest, mac, vector)
+            self._share_ports(m, sequencer.busy, (transfer, nest, mac, vector))
         self._report(m, sequencer, transfer, mac, vector)
         return m
 
-    def _connect_nest(self, m, sequencer, nest, mac, vector):
-        multiplies = Signal()  # known long before the work starts
-        m.d.sync += multiplies.eq(sequencer.engine == Engine.MAC)
+    def _connect_nest(self, m, nest, mac):
+        m.d.comb += [
+            nest.start.eq(mac.start),
+            nest.step.eq(mac.step),
+            *(getattr(mac, k).eq(getattr(nest, k)) for k in SerialMac.from_nest),
+        ]
+
+    def _share_nest(self, m, sequencer, nest, mac, vector):
+        """Let the nest serve the vector unit too."""
+        multiplies = sequencer.multiplies  # known long before the work starts
         m.d.comb += [
             nest.start.eq(mac.start | vector.start),
             nest.lanes.eq(~multiplies),
@@ -85,55 +112,84 @@ class SerialMachine(wiring.Component):
             nest.step.eq(mac.step | vector.step),
             vector.lane.eq(nest.lane),
         ]
-        m.d.comb += mac.inside.eq(nest.inside)
-        for name in ("begins", "inner_ends", "ends"):
-            m.d.comb += [getattr(block, name).eq(getattr(nest, name)) for block in (mac, vector)]
-        m.d.comb += [
-            mac.first_tile.eq(nest.first_tile),
-            vector.pixel_ends.eq(nest.pixel_ends),
-            vector.row_ends.eq(nest.row_ends),
-        ]
+        names = ("begins", "inner_ends", "pixel_ends", "row_ends", "ends")
+        m.d.comb += [getattr(vector, name).eq(getattr(nest, name)) for name in names]
 
-    def _connect_buffers(self, m, transfer, nest, mac, vector):
-        """Give each buffer's port to whoever works."""
+    def _connect_buffers(self, m, transfer, mac, vector):
+        """Connect the buffers that one block reads each; remember what is loaded."""
         loaded = transfer.loaded
-        loads = {buffer: loaded.valid & (transfer.buffer == buffer) for buffer in Buffer}
-        for name, contents, buffer, reader in (
-            ("weights", self.weights, Buffer.WEIGHT, mac.weights),
-            ("parameters", self.parameters, Buffer.PARAMETER, vector.parameters),
-        ):
-            m.submodules[name] = words = storage(contents)
+        self._loads = loads = {b: loaded.valid & (transfer.buffer == b) for b in Buffer}
+        m.submodules.parameters = words = storage(self.parameters)
+        write, read = words.write_port(), words.read_port()
+        m.d.comb += [
+            write.en.eq(loads[Buffer.PARAMETER]),
+            write.addr.eq(loaded.addr),
+            write.data.eq(loaded.data),
+            read.addr.eq(vector.parameters.addr),
+            vector.parameters.data.eq(read.data),
+        ]
+        drop = exact_log2(len(self.weights))
+        weights = data.View(data.ArrayLayout(len(read.data), 1 << drop), mac.weights.data)
+        for row, contents in enumerate(self.weights):
+            m.submodules[f"weights_{row}"] = words = storage(contents)
             write, read = words.write_port(), words.read_port()
             m.d.comb += [
-                write.en.eq(loads[buffer]),
-                write.addr.eq(loaded.addr),
+                write.en.eq(loads[Buffer.WEIGHT] & (loaded.addr[:drop] == row)),
+                write.addr.eq(loaded.addr[drop:]),
                 write.data.eq(loaded.data),
-                read.addr.eq(reader.addr),
-                reader.data.eq(read.data),
+                read.addr.eq(mac.weights.addr),
+                weights[row].eq(read.data),
             ]
 
         m.submodules.activations = words = storage(self.activations)
-        write, read = words.write_port(), words.read_port()
-        addr, writes = Signal.like(read.addr), Signal()
+        self._write, self._read = write, read = words.write_port(), words.read_port()
+        m.d.comb += [
+            write.en.eq(loads[Buffer.ACTIVATION] | vector.write.valid),
+            write.data.eq(Mux(vector.write.valid, vector.write.p.data, loaded.data)),
+            transfer.activation.eq(read.data),
+            mac.activation.eq(read.data),
+            mac.read.eq(vector.accumulators),
+            vector.sums.eq(mac.sums),
+        ]
+
+    def _connect_lanes(self, m, transfer, nest, mac, vector):
+        """Give the vector unit what it needs to read and write at once."""
+        write, read = self._write, self._read
+        m.d.comb += [
+            write.addr.eq(Mux(vector.write.valid, vector.write.p.addr, transfer.addr)),
+            read.addr.eq(nest.addr),
+            # A word that is stored stays until the bus takes it.
+            read.en.eq(transfer.reads | mac.step | vector.read.addr.valid),
+            mac.code.eq(read.data[:8]),
+            vector.read.addr.ready.eq(1),
+            vector.read.data.eq(read.data),
+            vector.loaded.eq(transfer.loaded),
+            vector.loaded.valid.eq(self._loads[Buffer.PARAMETER]),
+        ]
+        with m.If(vector.read.addr.valid):
+            m.d.comb += read.addr.eq(vector.read.addr.payload)
+        with m.Elif(transfer.reads):
+            m.d.comb += read.addr.eq(transfer.addr)
+
+    def _share_ports(self, m, busy, blocks):
+        """Give the only port of the activation buffer, and two multipliers, to whoever works."""
+        transfer, nest, mac, vector = blocks
+        write, read = self._write, self._read
+        addr = Signal.like(read.addr)
         m.d.comb += [
             addr.eq(nest.addr),
-            writes.eq(loads[Buffer.ACTIVATION] | vector.write.valid),
-            write.en.eq(writes),
-            read.en.eq(~writes & (transfer.reads | mac.step | vector.reads)),
+            read.en.eq(~write.en & (transfer.reads | mac.step | vector.reads)),
             read.addr.eq(addr),
             write.addr.eq(addr),
-            write.data.eq(Mux(vector.write.valid, vector.write.p.data, loaded.data)),
         ]
         with m.If(vector.write.valid):
             m.d.comb += addr.eq(vector.write.p.addr)
         with m.Elif(vector.residual):
             m.d.comb += addr.eq(vector.residual_addr)
-        with m.Elif(loaded.valid | transfer.reads):
+        with m.Elif(~busy):
             m.d.comb += addr.eq(transfer.addr)
         code = read.data.word_select(nest.lane, 8)
         m.d.comb += [
-            transfer.activation.eq(read.data),
-            mac.activation.eq(read.data),
             mac.code.eq(code),
             vector.code.eq(code),
             mac.factors.eq(vector.factors),
@@ -141,18 +197,15 @@ class SerialMachine(wiring.Component):
             mac.addends.eq(vector.addends),
             vector.products.eq(mac.products),
         ]
-        m.d.comb += [mac.read.eq(vector.accumulators), vector.sums.eq(mac.sums)]
 
     def _report(self, m, sequencer, transfer, mac, vector):
         """Say what happens, and what went wrong."""
-        done, engine = Signal(len(ENGINES)), sequencer.engine
-        m.d.comb += done.eq(sequencer.done << engine)
-        for number, completed in zip(ENGINES, self.completed, strict=True):
-            with m.If(done[number] & ~completed.all()):
-                m.d.sync += completed.eq(completed + 1)
+        engine, done = sequencer.engine, {Engine.MAC: mac.done, Engine.VECTOR: vector.done}
+        for unit in (Engine.LOAD, Engine.STORE):
+            done[unit] = transfer.done & (engine == unit)
         m.d.comb += [
             self.trace_start.eq(sequencer.starts),
-            self.trace_done.eq(done),
+            self.trace_done.eq(Cat(done[unit] for unit in ENGINES)),
             self.trace_write.valid.eq(vector.write.valid),
             self.trace_write.addr.eq(vector.write.p.addr),
             self.trace_write.data.eq(vector.write.p.data),

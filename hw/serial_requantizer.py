@@ -4,6 +4,7 @@ from amaranth import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..isa.config import Config
 from ..isa.instructions import Opcode
 from ..isa.requantize import MAX_LEFT_SHIFT, Rounding
 from .serial_fields import capture, instruction_word_layout
@@ -25,9 +26,14 @@ class SerialRequantizer(wiring.Component):
     Both stages pass the same shifter, rounding and limits: the first one, two and three cycles
     after ``start``, the second three cycles later.
 
+    Parameters
+    ----------
+    config : Config
+        Width of the bus.
+
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     start : In(1)
         A sum is there.
@@ -44,10 +50,10 @@ class SerialRequantizer(wiring.Component):
     #: Cycles from ``start`` to the code.
     latency = 7
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 "start": In(1),
                 "value": In(signed(_SUM_BITS)),
                 "bias": In(signed(_SUM_BITS)),

@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..isa.config import Config
 from ..isa.instructions import Opcode, VectorOperation
 from .serial_fields import capture, instruction_word_layout
 
@@ -20,9 +21,16 @@ class SerialTaps(wiring.Component):
     lower eight as a signed byte, the other what is missing of the tap, in units of 256. They see
     unsigned codes less 128, so 128 times what they multiply by is added.
 
+    A kernel's first code comes two cycles after the last of the one before, or later.
+
+    Parameters
+    ----------
+    config : Config
+        Width of the bus.
+
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     valid, first : In(1)
         A code comes, the first of a kernel.
@@ -41,10 +49,10 @@ class SerialTaps(wiring.Component):
     #: Cycles from ``valid`` to a total with that code.
     latency = 6
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 "valid": In(1),
                 "first": In(1),
                 "tap": In(signed(9)),
@@ -84,19 +92,19 @@ class SerialTaps(wiring.Component):
                 m.d.comb += self.load.eq(now.valid)
             if stage == 2:
                 m.d.sync += now.counts.eq(self.tap != 0)
-        self._take(m, now, maximum)
+        self._take(m, before.valid & before.first, now, maximum)
         return m
 
-    def _take(self, m, step, maximum):
-        """Add a product to the total, or let a larger code take its place."""
+    def _take(self, m, clears, step, maximum):
+        """Add a product to the total, or let a larger code take its place.
+
+        The total is cleared before, so that one lookup table beside each carry chooses.
+        """
         product = Signal(signed(18), reset_less=True)
         m.d.sync += product.eq(self.products[0] + (self.products[1] << 8))
         empty = self.total[31] & ~self.total[29]
-        larger = step.first | empty | (product[:9].as_signed() > self.total[:9].as_signed())
-        with m.If(step.valid):
-            with m.If(~maximum):
-                m.d.sync += self.total.eq(Mux(step.first, 0, self.total) + product)
-            with m.Elif(step.counts & larger):
-                m.d.sync += self.total.eq(product)
-            with m.Elif(step.first):
-                m.d.sync += self.total.eq(_NOTHING)
+        larger = empty | (product[:9].as_signed() > self.total[:9].as_signed())
+        with m.If(clears):
+            m.d.sync += self.total.eq(Mux(maximum, _NOTHING, 0))
+        with m.Elif(step.valid & (~maximum | (step.counts & larger))):
+            m.d.sync += self.total.eq(Mux(maximum, product, self.total + product))

@@ -31,7 +31,7 @@ class SerialTransfer(wiring.Component):
     """Fetch an instruction, or carry out a LOAD or a STORE, one burst after the other.
 
     Bursts end at multiples of the longest one, so none crosses 4 KiB. Words are as wide as the
-    bus. A word that is stored takes two cycles.
+    bus, and move one each cycle.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ class SerialTransfer(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
-    bases : In(ADDRESS_BITS).array(REGIONS)
-        Addresses of the regions.
+    region, base : Out(range(REGIONS)), In(ADDRESS_BITS)
+        The region that the transfer names, and its address, a cycle later.
     fetch, start : In(1)
         Pulses: fetch the instruction at ``pc``, or carry out the transfer that passed by.
     pc : In(ADDRESS_BITS)
@@ -75,8 +75,9 @@ class SerialTransfer(wiring.Component):
         widths = {f.name: f.width for f in FORMATS[Opcode.LOAD]}
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
-                "bases": In(ADDRESS_BITS).array(REGIONS),
+                "word": In(instruction_word_layout(config)),
+                "region": Out(range(REGIONS)),
+                "base": In(ADDRESS_BITS),
                 "fetch": In(1),
                 "start": In(1),
                 "pc": In(ADDRESS_BITS),
@@ -130,13 +131,14 @@ class SerialTransfer(wiring.Component):
                 self._left.eq(self._left - 1),
                 self._beats.eq(self._beats - 1),
                 self._address.eq(self._address + self.config.bus_bytes),
-                self.addr.eq(self.addr + 1),
             ]
+        with m.If(self.reads | (bus.r.valid & bus.r.ready)):
+            m.d.sync += self.addr.eq(self.addr + 1)
         self._drive(m, fetches)
         return m
 
     def _write_states(self, m, moves):
-        """Read a word and offer it, in turn, until the burst is over and answered."""
+        """Read a word while the one before is taken, until the burst is over and answered."""
         bus = self.m_axi
         with m.State("LOOK"):
             m.d.comb += self.reads.eq(1)
@@ -144,7 +146,7 @@ class SerialTransfer(wiring.Component):
         with m.State("WRITE"):
             m.d.comb += [bus.w.valid.eq(1), moves.eq(bus.w.ready)]
             with m.If(bus.w.ready):
-                m.next = "LOOK"
+                m.d.comb += self.reads.eq(~bus.w.p.last)
                 with m.If(bus.w.p.last):
                     m.next = "ANSWER"
         with m.State("ANSWER"):
@@ -178,7 +180,7 @@ class SerialTransfer(wiring.Component):
         self._pitch = register("pitch", RUN_BITS)
         self._words = register("words", RUN_BITS + 1)
         self._runs = register("runs", COUNT_BITS)
-        self._region = register("region", range(REGIONS))
+        m.d.comb += self.region.eq(register("region", range(REGIONS)))
         m.d.comb += self.buffer.eq(register("buffer", len(self.buffer)))
         self._stores = Signal(reset_less=True)
         with m.If(self.word.valid):
@@ -186,11 +188,6 @@ class SerialTransfer(wiring.Component):
 
     def _idle(self, m, fetches):
         """Begin with an instruction, or with the first run."""
-        base = Signal(ADDRESS_BITS)
-        with m.Switch(self._region):
-            for region, address in enumerate(self.bases):
-                with m.Case(region):
-                    m.d.comb += base.eq(address)
         with m.If(self.fetch):
             m.d.sync += [
                 fetches.eq(1),
@@ -200,7 +197,7 @@ class SerialTransfer(wiring.Component):
             ]
             m.next = "REQUEST"
         with m.Elif(self.start):
-            m.d.sync += [fetches.eq(0), self._run_address.eq(self._run_address + base)]
+            m.d.sync += [fetches.eq(0), self._run_address.eq(self._run_address + self.base)]
             m.next = "RUN"
 
     def _run(self, m):

@@ -37,7 +37,7 @@ class SerialVector(wiring.Component):
 
     Members
     -------
-    word : In(instruction_word_layout())
+    word : In(instruction_word_layout(config))
         Words of instructions.
     start : In(1)
         Begin; the nest begins with it.
@@ -79,7 +79,7 @@ class SerialVector(wiring.Component):
         pieces = PARAMETER_LANE_BYTES * config.parameter_words
         super().__init__(
             {
-                "word": In(instruction_word_layout()),
+                "word": In(instruction_word_layout(config)),
                 "start": In(1),
                 **{name: In(1) for name in _NEST},
                 "lane": In(range(config.columns)),
@@ -101,8 +101,8 @@ class SerialVector(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.requantizer = requantizer = SerialRequantizer()
-        m.submodules.taps = taps = SerialTaps()
+        m.submodules.requantizer = requantizer = SerialRequantizer(self.config)
+        m.submodules.taps = taps = SerialTaps(self.config)
         m.submodules.emission = emission = SerialEmission(self.config)
         for block in (requantizer, taps, emission):
             m.d.comb += block.word.eq(self.word)

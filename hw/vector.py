@@ -14,6 +14,7 @@ from .interfaces import (
     read_signature,
     result_layout,
 )
+from .lane_parameters import TAP_BITS, LaneParameters
 from .requantizer import Requantizer
 from .tap_unit import TapUnit
 from .vector_issue import VectorIssue
@@ -54,13 +55,14 @@ class Vector(wiring.Component):
     accumulators : Out(accumulator_read_signature(config))
         Sums of the array.
     parameters : Out(private_read_signature(...))
-        Parameter buffer.
+        Parameter buffer; of a serial machine a lane in each word.
+    taps : Out(private_read_signature(...))
+        Taps of all lanes, in a serial machine only.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         words = config.activation_words
-        parameter_bits = 8 * config.parameter_word_bytes
         super().__init__(
             {
                 "job": In(stream.Signature(job_layout(Engine.VECTOR))),
@@ -69,7 +71,7 @@ class Vector(wiring.Component):
                 "read": Out(read_signature(words, config)),
                 "write": Out(stream.Signature(result_layout(config))),
                 "accumulators": Out(accumulator_read_signature(config)),
-                "parameters": Out(private_read_signature(config.parameter_words, parameter_bits)),
+                **self._parameter_ports(config),
             }
         )
 
@@ -92,19 +94,33 @@ class Vector(wiring.Component):
         taps = read_latency(config) + TapUnit.latency + config.pipeline
         return taps + Requantizer.latency(config) + 1
 
+    def _parameter_ports(self, config):
+        words, bits = config.parameter_words, 8 * config.parameter_word_bytes
+        if not config.serial:
+            return {"parameters": Out(private_read_signature(words, bits))}
+        lanes = config.columns
+        return {
+            "parameters": Out(private_read_signature(lanes * words, bits // lanes)),
+            "taps": Out(private_read_signature(words, TAP_BITS * lanes)),
+        }
+
     def elaborate(self, platform):
         m = Module()
-        job = Signal.like(self.job.p, reset_less=True)
+        # The serial machine's jobs hold still while they run.
+        job = self.job.p if self.config.serial else Signal.like(self.job.p, reset_less=True)
         busy, starts, ends = Signal(), Signal(), Signal()
         m.d.comb += self.job.ready.eq(~busy)
         m.d.sync += [starts.eq(self.job.valid & self.job.ready), self.done.eq(ends)]
         with m.If(self.job.ready):
-            m.d.sync += [job.eq(self.job.p), busy.eq(self.job.valid)]
+            m.d.sync += busy.eq(self.job.valid)
+            if not self.config.serial:
+                m.d.sync += job.eq(self.job.p)
         with m.Elif(ends):
             m.d.sync += busy.eq(0)
 
         m.submodules.issue = issue = VectorIssue(self.config)
-        m.submodules.parameters = parameters = VectorParameters(self.config)
+        fetches = LaneParameters if self.config.serial else VectorParameters
+        m.submodules.parameters = parameters = fetches(self.config)
         requantizer = Requantizer(self.config)
         m.submodules.requantizer = self._resting(requantizer, busy)
         m.d.comb += [
@@ -127,8 +143,13 @@ class Vector(wiring.Component):
             parameters.tap.eq(self._with_data(m, issue.parameter, "tap")),
             requantizer.settings.eq(job.requantize),
             requantizer.parameters.eq(parameters.parameters),
-            requantizer.thresholds.eq(parameters.thresholds),
         ]
+        self._tap_words = self.parameters.data
+        if self.config.serial:
+            connect(m, parameters.tap_read, flipped(self.taps))
+            self._tap_words = parameters.taps
+        if self.config.threshold_bits:
+            m.d.comb += requantizer.thresholds.eq(parameters.thresholds)
 
         token = self._sums(m, job, busy, issue, requantizer)
         tokens = self._delayed(m, token, requantizer.latency(self.config), "requantizing")
@@ -187,7 +208,7 @@ class Vector(wiring.Component):
             taps.unsigned.eq(loops.unsigned),
             taps.step.eq(self._with_data(m, issue.step, "step")),
             taps.word.eq(self.read.data),
-            taps.taps.eq(self.parameters.data),
+            taps.taps.eq(self._tap_words),
         ]
         from_words = Signal(reset_less=True)  # goes to all lanes, and is not wanted at once
         m.d.sync += from_words.eq(loops.source == VectorSource.ACTIVATION)

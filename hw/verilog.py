@@ -26,6 +26,7 @@ _FOR_SIMULATION = (
     "hierarchy -top shiftloom_top",
     "proc",
     "flatten",
+    "opt_clean",  # or opt_dff finds two initial values where bits of a register are constant
     "opt -full",
     "wreduce t:$add t:$sub t:$mul",  # no 33-bit sum where 32 bits are taken
     "opt_clean -purge",

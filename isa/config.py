@@ -61,9 +61,10 @@ class Config:
         ``8 * word_bytes``; 0 leaves the bit array out. Needs columns that are a power of two, and
         one row more than ``log2(bit_lanes)``: as deep as its sums are.
     serial : int
-        1: a machine for the smallest chips, which does one thing after the other and whose vector
-        unit has one lane for all channels (:mod:`shiftloom.isa.serial`). Needs four rows, columns
-        and bytes of the bus, one tap, and neither thresholds nor bit array.
+        1 or 2: a machine for the smallest chips, which does one thing after the other
+        (:mod:`shiftloom.isa.serial`). 1 needs four rows, columns and bytes of the bus, and has one
+        vector lane for all channels; 2 needs eight, and has a lane for each. Both need one tap, and
+        neither thresholds nor bit array.
     pipeline : int
         1: more registers, for a faster clock; work takes some cycles longer from start to end
         (:mod:`shiftloom.isa.timing`), and no more of them pass between results. 0 in a serial
@@ -101,7 +102,7 @@ class Config:
         self._check("activation_banks", self.activation_banks in (2, 4, 8), "be 2, 4 or 8")
         self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
         self._check_bits()
-        self._check("serial", self.serial in (0, 1), "be 0 or 1")
+        self._check("serial", self.serial in (0, 1, 2), "be 0, 1 or 2")
         self._check("pipeline", self.pipeline in (0, 1), "be 0 or 1")
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
@@ -135,10 +136,12 @@ class Config:
             )
 
     def _check_serial(self) -> None:
-        for name, right in (("rows", 4), ("columns", 4), ("bus_bytes", 4), ("vector_taps", 1)):
+        rows = 4 * self.serial
+        self._check("rows", self.rows == rows, f"be {rows} with serial = {self.serial}")
+        equal = dict.fromkeys(("columns", "bus_bytes"), self.rows)
+        for name, right in {**equal, "vector_taps": 1, "threshold_bits": 0, "bit_lanes": 0}.items():
             self._check(name, getattr(self, name) == right, f"be {right} in a serial machine")
-        for name in ("threshold_bits", "bit_lanes", "pipeline"):
-            self._check(name, getattr(self, name) == 0, "be 0 in a serial machine")
+        self._check("pipeline", self.pipeline == 0, "be 0 in a serial machine")
         for name in ("activation_words", "weight_words", "parameter_words"):
             words = getattr(self, name)
             if not _power_of_two(words) or words > _SERIAL_WORDS:

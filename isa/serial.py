@@ -1,8 +1,9 @@
 """The serial machine: what it leaves out, and what its instructions can say.
 
 With ``serial`` in the configuration, one piece of work runs after the other, in the order of the
-program, and the vector unit has one lane that all channels share. Fields have as many bits as the
-smallest chips can afford; :func:`check_serial` refuses what does not fit.
+program. The vector unit has one lane that all channels share, or, with ``serial = 2``, one for
+each, as other machines have. Fields have as many bits as the smallest chips can afford;
+:func:`check_serial` refuses what does not fit.
 """
 
 from collections.abc import Mapping
@@ -18,9 +19,10 @@ __all__ = [
     "RUN_BITS",
     "SERIAL_COUNTERS",
     "check_serial",
+    "weight_words_at_once",
 ]
 
-#: Counters of events that the machine has, beside those of work; others read as 0.
+#: Counters that the machine has; others read as 0.
 SERIAL_COUNTERS = ("CYCLES", "MAC_CYCLES")
 
 #: Bits of addresses in external memory, of an instruction's index, of the counts of loops and
@@ -71,6 +73,11 @@ _POSITIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
 _LOOPS = {Opcode.MAC: Opcode.MAC_LOOPS, Opcode.VECTOR: Opcode.VECTOR_LOOPS}
 
 
+def weight_words_at_once(config: Config) -> int:
+    """Return the words of the weight buffer that are read at once, and lie side by side."""
+    return config.rows // 2
+
+
 def check_serial(
     config: Config, instruction: Instruction, settings: Mapping[Opcode, Instruction]
 ) -> None:
@@ -79,8 +86,8 @@ def check_serial(
     Raises
     ------
     ValueError
-        A field is larger than it can be or addresses a part of a word, or a position lies too
-        far out.
+        A field is larger than it can be or addresses a part of what is read at once, or a position
+        lies too far out.
     """
     opcode = instruction.opcode
     if opcode in _LOOPS and _LOOPS[opcode] in settings:
@@ -97,6 +104,13 @@ def check_serial(
                 f"{opcode.name}.{name} is a multiple of {config.word_bytes} in configuration "
                 f"{config.name}, not {instruction[name]}"
             )
+    if opcode is Opcode.MAC and instruction["weight_addr"] % (
+        at_once := weight_words_at_once(config)
+    ):
+        raise ValueError(
+            f"MAC.weight_addr is a multiple of {at_once} in configuration {config.name}, "
+            f"not {instruction['weight_addr']}"
+        )
 
 
 def _check_positions(config: Config, loops: Instruction, work: Instruction) -> None:

@@ -27,14 +27,18 @@ __all__ = [
     "RUN_END",
     "SERIAL_ANSWERED",
     "SERIAL_BURST",
+    "SERIAL_COMPARED",
     "SERIAL_DECODE",
     "SERIAL_FETCH",
+    "SERIAL_FIRST",
     "SERIAL_KERNEL",
+    "SERIAL_MAC_DONE",
     "SERIAL_NEXT",
     "SERIAL_RESULT",
     "SERIAL_RUN_END",
     "SERIAL_SKIP",
     "SERIAL_SUM",
+    "SERIAL_TILE",
     "SERIAL_WRITE",
     "STORE_JOBS_AHEAD",
     "STORE_PENDING",
@@ -49,8 +53,8 @@ __all__ = [
     "operand_check",
     "pixel_done",
     "queue_check",
-    "serial_mac_done",
     "serial_start",
+    "serial_vector_start",
     "store_arrival",
     "threshold_cycles",
     "token",
@@ -127,7 +131,7 @@ WRITE_TO_DONE = 1
 # --- The serial machine -----------------------------------------------------------------------
 
 #: First cycle in which an instruction is asked for; the request comes one later.
-SERIAL_FETCH = 1
+SERIAL_FETCH = 2
 
 #: From the last word of an instruction to the cycle it is decoded in; from there, or from the end
 #: of work, to the cycle in which the next one is asked for; and from END to the first cycle that
@@ -141,6 +145,17 @@ SERIAL_BURST = 2
 
 #: From a burst's last word to its answer, at least.
 SERIAL_ANSWERED = 1
+
+#: A LOAD of weights tells the MAC that it waits for from others by their numbers modulo this.
+SERIAL_COMPARED = 256
+
+#: From the start of MAC to its first operand.
+SERIAL_FIRST = 2
+
+#: Cycles in which a tile of MAC reads its weights, which it takes at least; and from the last
+#: operand to the completion.
+SERIAL_TILE = 2
+SERIAL_MAC_DONE = 7
 
 #: Cycles of a column without a result, of a sum's lane, and of a kernel's lane beside its steps.
 SERIAL_SKIP = 2
@@ -253,12 +268,15 @@ def fetch_queue_beats(config: Config) -> int:
     return max(FETCH_AHEAD * INSTRUCTION_BYTES // config.bus_bytes, 3)
 
 
-def serial_start(engine: Engine) -> int:
-    """Return the cycles from decoding to the start: settings are read, eight words for each."""
-    words = {Engine.MAC: 8, Engine.VECTOR: 16}.get(engine, 0)
-    return words + 2
+def serial_start(engine: Engine, config: Config) -> int:
+    """Return the cycles from decoding to the start: settings are read, words as wide as the bus."""
+    settings = {Engine.MAC: 1, Engine.VECTOR: 2}.get(engine, 0)
+    return settings * INSTRUCTION_BYTES // config.bus_bytes + 2
 
 
-def serial_mac_done(config: Config) -> int:
-    """Return the cycles from the last operand that the serial machine takes to the completion."""
-    return config.rows + 4
+def serial_vector_start(config: Config) -> int:
+    """Return the cycles from the start to the first pixel or word, with a lane for each channel.
+
+    Parameters are read before, one lane each cycle; the last two come while the job starts.
+    """
+    return vector_start(config) + config.columns - 2

@@ -108,16 +108,13 @@ def run_segment(
 def _run_serial(program: Program, listing: Listing, memory: Memory) -> CycleRun:
     machine = SerialMachine(program.config, listing, memory)
     cycles, counts = machine.run(), machine.counts
+    beats = ("READ_BEATS", "WRITE_BEATS", "FETCH_BEATS")
+    others = ("VECTOR_CYCLES", *beats, *(f"{engine.name}_WORK" for engine in ENGINES))
     return CycleRun(
         **_without_data(program),
         counts=_counts(listing),
         cycles=cycles,
-        counters={
-            "CYCLES": cycles,
-            "MAC_CYCLES": counts["mac"],
-            **dict.fromkeys(("VECTOR_CYCLES", "READ_BEATS", "WRITE_BEATS", "FETCH_BEATS"), 0),
-            **{f"{engine.name}_WORK": len(machine.dones[engine]) for engine in ENGINES},
-        },
+        counters=dict.fromkeys(others, 0) | {"CYCLES": cycles, "MAC_CYCLES": counts["mac"]},
         starts=_stamps(machine.starts),
         dones=_stamps(machine.dones),
         waits=_stamps(machine.waits()),

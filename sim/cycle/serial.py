@@ -1,27 +1,34 @@
-"""The serial machine's time: the sum of what its instructions take, one after the other."""
+"""The serial machine's time: one instruction after the other, but weights are loaded meanwhile."""
 
 from dataclasses import dataclass, field
 
 from ...isa.config import INSTRUCTION_BYTES, Config
-from ...isa.instructions import ENGINES, Engine, Opcode, VectorSource, engine_of, is_work
+from ...isa.instructions import ENGINES, Buffer, Engine, Opcode, VectorSource, engine_of, is_work
 from ...isa.timing import (
     SERIAL_ANSWERED,
     SERIAL_BURST,
+    SERIAL_COMPARED,
     SERIAL_DECODE,
     SERIAL_FETCH,
+    SERIAL_FIRST,
     SERIAL_KERNEL,
+    SERIAL_MAC_DONE,
     SERIAL_NEXT,
     SERIAL_RESULT,
     SERIAL_RUN_END,
     SERIAL_SKIP,
     SERIAL_SUM,
+    SERIAL_TILE,
     SERIAL_WRITE,
-    serial_mac_done,
+    pixel_done,
     serial_start,
+    serial_vector_start,
+    word_done,
 )
 from .engine_queue import Wait
 from .listing import Fields, Listing
 from .memory import Memory
+from .vector_issue import VectorIssue
 
 __all__ = ["SerialMachine"]
 
@@ -65,30 +72,49 @@ class SerialMachine:
     fetches: list[tuple[int, int]] = field(default_factory=list)
     writes: list[tuple[int, int]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=_counters)
+    _computed: int = 0  # when the last work of array or vector unit is complete
+    _multiplies: bool = False  # it was the array's
 
     def run(self) -> int:
         """Run to the end, and return the cycles that it took."""
         settings: dict[Opcode, Fields] = {}
         now = SERIAL_FETCH  # the cycle in which the next instruction is asked for
-        beats = INSTRUCTION_BYTES // self.config.bus_bytes
         for index, (opcode, fields) in enumerate(self.listing):
-            address = index * INSTRUCTION_BYTES
-            fetched = self._read(now + 1, address, beats, self.fetches)
-            self.counts["fetched"] += beats
-            decoded = fetched + SERIAL_DECODE
-            now = decoded + SERIAL_NEXT
             engine = engine_of(opcode)
+            first, decoded = self._fetch(now, index)
+            now = decoded + SERIAL_NEXT
             if opcode is Opcode.END:
-                return decoded + SERIAL_RUN_END
+                return max(decoded, self._computed) + SERIAL_RUN_END
             if engine is None or not is_work(opcode):
                 settings[opcode] = fields
                 continue
-            start = decoded + serial_start(engine)
+            computes = engine in (Engine.MAC, Engine.VECTOR)
+            if computes and first <= self._computed:  # its words could not pass
+                first, decoded = self._fetch(max(decoded, self._computed) + SERIAL_NEXT, index)
+            elif not computes and self._hinders(engine, fields):
+                decoded = max(decoded, self._computed + 1)
+            start = decoded + serial_start(engine, self.config)
             done = self._work(engine, start, fields, settings)
             self.starts[engine].append(start)
             self.dones[engine].append(done)
-            now = done + SERIAL_NEXT
+            now = (start if computes else done) + SERIAL_NEXT
+            if computes:
+                self._computed, self._multiplies = done, engine is Engine.MAC
         raise AssertionError("a listing ends with END")
+
+    def _fetch(self, now: int, index: int) -> tuple[int, int]:
+        """Ask for an instruction; return when its first word comes, and when it is decoded."""
+        beats = INSTRUCTION_BYTES // self.config.bus_bytes
+        last = self._read(now + 1, index * INSTRUCTION_BYTES, beats, self.fetches)
+        self.counts["fetched"] += beats
+        return now + 1 + self.memory.latency, last + SERIAL_DECODE
+
+    def _hinders(self, engine: Engine, work: Fields) -> bool:
+        """Return whether a transfer waits for the end of what array or vector unit do."""
+        if engine is not Engine.LOAD or work["buffer"] != Buffer.WEIGHT:
+            return True
+        issued = len(self.starts[Engine.MAC])
+        return self._multiplies and (work["wait_mac"] - issued) % SERIAL_COMPARED == 0
 
     def waits(self) -> list[list[int]]:
         """Return what each piece of work waited for last: its instruction, always."""
@@ -112,13 +138,16 @@ class SerialMachine:
     def _mac(self, start: int, loops: Fields, work: Fields) -> int:
         tiles = loops["blocks"] * loops["kernel_rows"] * loops["kernel_columns"]
         pixels = work["rows"] * loops["columns"]
-        self.begins.append(start + 1)
+        start += SERIAL_FIRST
+        self.begins.append(start)
         self.counts["mac"] += tiles * pixels
-        last = start + (tiles - 1) * max(pixels, self.config.rows) + pixels
-        return last + serial_mac_done(self.config)
+        last = start + (tiles - 1) * max(pixels, SERIAL_TILE) + pixels - 1
+        return last + SERIAL_MAC_DONE
 
     def _vector(self, start: int, loops: Fields, requantize: Fields, work: Fields) -> int:
         """Return the end of the work: columns take what they take, results in them more."""
+        if self.config.serial > 1:
+            return self._lanes(start, VectorIssue(self.config, loops, requantize, work))
         kernel = loops["source"] == VectorSource.ACTIVATION
         steps = loops["kernel_rows"] * loops["kernel_columns"] if kernel else 1
         lane = steps + SERIAL_KERNEL if kernel else SERIAL_SUM
@@ -133,6 +162,12 @@ class SerialMachine:
         if last and (kernel or requantize["residual"]):
             total -= SERIAL_WRITE  # which comes at the end anyway
         return start + total + SERIAL_RESULT
+
+    def _lanes(self, start: int, issue: VectorIssue) -> int:
+        """Return the end of work with a lane for each channel, which waits for nothing."""
+        self.counts["vector"] += issue.taken
+        last = start + serial_vector_start(self.config) + issue.count - 1
+        return last + (word_done if issue.from_words else pixel_done)(self.config)
 
     def _transfer(self, engine: Engine, start: int, work: Fields) -> int:
         now, words = start + 1, work["words"]
@@ -165,9 +200,8 @@ class SerialMachine:
 
     def _write(self, ask: int, address: int, words: int) -> int:
         """Return the cycle of the answer to the last burst."""
-        pace = max(2, self.memory.interval)
         for beats in self._bursts(address, words):
-            last = ask + 2 + (beats - 1) * pace
+            last = ask + 2 + (beats - 1) * self.memory.interval
             self.writes.append((last, beats))
             answer = last + max(SERIAL_ANSWERED, self.memory.latency)
             ask = answer + SERIAL_BURST

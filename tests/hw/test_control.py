@@ -9,15 +9,16 @@ from shiftloom.isa.instructions import Engine
 from shiftloom.isa.registers import REGISTERS, Error, Status, register
 from shiftloom.isa.registers import Control as Bit
 from tests.support.bus import Host
+from tests.support.serial import SERIAL
 
 TINY = load_config("tiny")
 START, RESET, ENABLE = (1 << bit for bit in (Bit.START, Bit.RESET, Bit.INTERRUPT_ENABLE))
 BUSY, DONE, ERROR = (1 << bit for bit in (Status.BUSY, Status.DONE, Status.ERROR))
 
 
-def run(simulate, test):
+def run(simulate, test, config=TINY):
     """Run a test that gets the context, the component and its host."""
-    dut = Control(TINY)
+    dut = Control(config)
 
     async def testbench(ctx):
         ctx.set(dut.idle, 1)
@@ -113,6 +114,27 @@ def test_settings_hold_still_while_busy(simulate):
         assert await host.read("BASE1") == 0x1000
 
     run(simulate, test)
+
+
+def test_a_serial_machine_asks_for_addresses(simulate):
+    names = ["PROGRAM", *(f"BASE{n}" for n in range(4))]
+
+    async def asked(ctx, dut, name):
+        ctx.set(dut.number, register(name).offset // 4)
+        await ctx.tick()
+        return ctx.get(dut.setting)
+
+    async def test(ctx, dut, host):
+        for n, name in enumerate(names):
+            await host.write(name, 0x12340 + n)
+        await host.write("BASE1", 0xFFFFF5FF, strobe=0b0010)
+        await host.write("BASE2", 0x00100040)  # too large: an address that no memory has
+        await host.write("CONTROL", START)
+        await host.write("BASE3", 0x77)
+        found = [await asked(ctx, dut, name) for name in names]
+        assert found == [0x12340, 0x12341, 0x1F542, 0xF0040, 0x12344]
+
+    run(simulate, test, SERIAL)
 
 
 @pytest.mark.parametrize("source", range(len(FAILURES)))

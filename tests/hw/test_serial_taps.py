@@ -6,7 +6,7 @@ import pytest
 
 from shiftloom.hw.serial_taps import SerialTaps
 from shiftloom.isa.instructions import Instruction, Opcode, VectorOperation
-from tests.support.serial import pass_words
+from tests.support.serial import SERIAL, pass_words
 
 NOTHING = -(1 << 30)
 
@@ -18,7 +18,7 @@ def signed(value, bits=16):
 @pytest.mark.parametrize("unsigned", [0, 1])
 @pytest.mark.parametrize("operation", VectorOperation)
 def test_totals_are_those_of_the_definition(simulate, operation, unsigned):
-    dut, rng = SerialTaps(), random.Random(unsigned)
+    dut, rng = SerialTaps(SERIAL), random.Random(unsigned)
     maximum = operation == VectorOperation.MAX
     lengths = [1, 9, 3, 4, 9]
     codes = [[rng.randrange(256) - 128 * (not unsigned) for _ in range(n)] for n in lengths]

@@ -19,7 +19,8 @@ ICE = load_config("icebreaker")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"serial": 2}, "serial must be 0 or 1, not 2"),
+        ({"serial": 3}, "serial must be 0, 1 or 2, not 3"),
+        ({"serial": 2}, "rows must be 8 with serial = 2, not 4"),
         ({"columns": 8}, "columns must be 4 in a serial machine, not 8"),
         ({"bus_bytes": 8}, "bus_bytes must be 4 in a serial machine, not 8"),
         ({"vector_taps": 3}, "vector_taps must be 1 in a serial machine, not 3"),
@@ -46,6 +47,7 @@ def test_identities_of_other_machines_are_what_they_were():
         (Opcode.MAC_LOOPS, {"groups": 2}, "groups is at most 1"),
         (Opcode.MAC_LOOPS, {"row_stride": 6}, "row_stride is a multiple of 4 in .*, not 6"),
         (Opcode.MAC, {"addr": -3}, "MAC.addr is a multiple of 4"),
+        (Opcode.MAC, {"weight_addr": 3}, "weight_addr is a multiple of 2 in .*, not 3"),
         (Opcode.VECTOR_REQUANTIZE, {"threshold_bits": 1}, "threshold_bits is at most 0"),
         (Opcode.LOAD, {"runs": 256}, "LOAD.runs is at most 255"),
     ],

@@ -6,6 +6,7 @@ import numpy as np
 
 from shiftloom.isa.instructions import FORMATS, Instruction, Opcode, VectorOperation, VectorSource
 from shiftloom.isa.semantics import Machine
+from shiftloom.isa.serial import weight_words_at_once
 from tests.support.job_parameters import Parameters
 
 __all__ = ["Jobs", "payload", "random_machine", "tiles_of", "written_bytes"]
@@ -153,6 +154,8 @@ class Jobs:
         }
         if loops["bitwise"] or config.serial:
             work["addr"] -= work["addr"] % config.word_bytes
+        if config.serial:
+            work["weight_addr"] -= work["weight_addr"] % weight_words_at_once(config)
         if loops["bitwise"]:
             work |= {"double": rng.randrange(2), "negative": rng.randrange(2)}
         return loops, self._instruction(Opcode.MAC, work, fixed)

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
-from shiftloom.hw.serial_fields import WORD_BITS
 from shiftloom.isa.config import INSTRUCTION_BYTES, load_config
 from shiftloom.isa.instructions import encode
 
-__all__ = ["SERIAL", "SMALL", "pass_words"]
+__all__ = ["SERIAL", "SMALL", "WIDE", "pass_words"]
 
-#: With room for the parameters of random programs.
-SERIAL = replace(load_config("icebreaker"), name="serial", parameter_bytes=8192)
+#: With room for the parameters of random programs, and shorter bursts.
+SERIAL = replace(load_config("icebreaker"), name="serial", parameter_bytes=8192, burst_beats=16)
+
+#: With twice the rows and columns, and a bus as wide.
+WIDE = replace(load_config("tangnano20k"), name="wide", parameter_bytes=16384)
 
 #: With less of everything, for Amaranth's simulator.
 SMALL = replace(SERIAL, name="smaller", activation_bytes=1024, weight_bytes=512)
@@ -17,7 +19,7 @@ SMALL = replace(SERIAL, name="smaller", activation_bytes=1024, weight_bytes=512)
 
 async def pass_words(ctx, port, *instructions):
     """Let the words of instructions pass a block, one each cycle."""
-    size = WORD_BITS // 8
+    size = len(port.bits) // 8
     for instruction in instructions:
         code = encode(instruction)
         for number in range(INSTRUCTION_BYTES // size):

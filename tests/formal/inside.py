@@ -1,12 +1,39 @@
 """What proofs by induction see of blocks inside others, and claim of those they all use."""
 
-from amaranth import Array, Assert, Const, Module, Mux, Signal
+from amaranth import Array, Assert, Cat, Const, Module, Mux, Signal
+from amaranth.asserts import AnySeq
 from amaranth.hdl import Value
+from amaranth.lib.wiring import Out
 from amaranth.utils import ceil_log2
 
 from .harness import inner
 
-__all__ = ["QueueInside", "SkidInside", "modulo", "part", "rows"]
+__all__ = ["QueueInside", "SkidInside", "anything", "in_state", "modulo", "part", "rows"]
+
+
+def anything(block: type) -> type:
+    """Return a class of blocks with the same ports that say anything at any time."""
+
+    def elaborate(self, platform):
+        m = Module()
+        for _, member, value in self.signature.flatten(self):
+            if member.flow is Out:
+                m.d.comb += Value.cast(value).eq(AnySeq(len(Value.cast(value))))
+        return m
+
+    return type(block.__name__, (block,), {"elaborate": elaborate})
+
+
+def in_state(fragment, name: str, *states: str):
+    """Return whether a state machine of an elaborated block is in one of some states."""
+    register = inner(fragment, name)
+    numbers = {}
+    for number in range(1 << len(register)):
+        try:
+            numbers[register._decoder(number).split("/")[0]] = number  # not public either
+        except KeyError:
+            break
+    return Cat(register == numbers[state] for state in states).any()
 
 
 def part(fragment, *path: str):
@@ -84,7 +111,8 @@ class SkidInside:
 
     def __init__(self, m: Module, fragment, name: str) -> None:
         valid, spare_valid = inner(fragment, "valid"), inner(fragment, "spare_valid")
-        self.contents = [(valid, inner(fragment, "payload")), (spare_valid, inner(fragment, "spare"))]
+        payload, spare = inner(fragment, "payload"), inner(fragment, "spare")
+        self.contents = [(valid, payload), (spare_valid, spare)]
         self.count = Signal(range(3), name=f"{name}_count")
         m.d.comb += [
             self.count.eq(valid + spare_valid),

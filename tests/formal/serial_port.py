@@ -114,7 +114,9 @@ class SerialPort(wiring.Component):
         rests = doing("BEGIN", "FETCH", "REPLAY", "START", "ADVANCE", "ENDED")
         m.d.comb += [
             Assert(~rests | moving("IDLE"), "nothing moves between"),
-            Assert(~doing("RECEIVE") | (fetches & comes & (unit._left != 0)), "an instruction comes"),
+            Assert(
+                ~doing("RECEIVE") | (fetches & comes & (unit._left != 0)), "an instruction comes"
+            ),
             Assert(~doing("DECODE") | moving("IDLE") | (fetches & ended), "it is there"),
             Assert(~doing("WORK") | moving("IDLE") | ~fetches, "it is carried out"),
         ]

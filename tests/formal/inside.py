@@ -8,7 +8,17 @@ from amaranth.utils import ceil_log2
 
 from .harness import inner
 
-__all__ = ["QueueInside", "SkidInside", "anything", "in_state", "modulo", "part", "rows"]
+__all__ = [
+    "Line",
+    "QueueInside",
+    "SkidInside",
+    "anything",
+    "in_state",
+    "modulo",
+    "part",
+    "rows",
+    "unnamed",
+]
 
 
 def anything(block: type) -> type:
@@ -41,6 +51,17 @@ def part(fragment, *path: str):
     for wanted in path:
         fragment = next(inside for inside, name, _ in fragment.subfragments if name == wanted)
     return fragment
+
+
+def unnamed(fragment) -> list[Signal]:
+    """Return the registers of one bit that an elaborated block leaves without a name, in order."""
+    found = {
+        signal.duid: signal
+        for statement in fragment.statements["sync"]
+        for signal in statement._lhs_signals()
+        if signal.name == "$signal" and len(signal) == 1
+    }
+    return [found[number] for number in sorted(found)]
 
 
 def rows(memory, name: str) -> list[Signal]:
@@ -104,6 +125,41 @@ class QueueInside:
             Assert((first < size) & (end < size), f"{name}: addresses"),
             Assert(modulo(first + level, size) == end, f"{name}: what waits lies between them"),
         ]
+
+
+class Line:
+    """What entered a queue and has not left it, in order: a proof's own record.
+
+    Parameters
+    ----------
+    m : Module
+        Where it is kept.
+    queue : QueueInside
+        The queue.
+    leaves : Value
+        Its first payload leaves in this cycle.
+    payload : Value
+        What to record of the one that enters.
+    name : str
+        Of signals.
+
+    Attributes
+    ----------
+    places : list of Signal
+        From the one that leaves next; those from ``queue.count`` on are empty.
+    """
+
+    def __init__(self, m: Module, queue: QueueInside, leaves, payload, name: str) -> None:
+        depth = len(queue.waiting) + 1
+        self.places = [Signal(len(payload), name=f"{name}_{n}") for n in range(depth)]
+        last = (queue.count - leaves)[: len(queue.count)]
+        for n, (place, behind) in enumerate(zip(self.places, [*self.places[1:], 0], strict=True)):
+            enters = queue.enters & (last == n)
+            m.d.sync += place.eq(Mux(enters, payload, Mux(leaves, behind, place)))
+
+    def of_waiting(self, queue: QueueInside, number: int):
+        """Return the place of a payload behind the one that is offered, if one is."""
+        return Mux(queue.valid, self.places[number + 1], self.places[number])
 
 
 class SkidInside:

@@ -10,7 +10,7 @@ from shiftloom.isa.config import INSTRUCTION_BYTES
 
 from .axi_rules import Bursts, address_rules
 from .harness import holds, inner, opened
-from .inside import in_state, part
+from .inside import in_state, part, unnamed
 
 __all__ = ["SerialPort"]
 
@@ -43,7 +43,9 @@ class SerialPort(wiring.Component):
         due, bursts = self._read(m, bus), self._write(m, bus)
         busy = bus.ar.valid | bus.aw.valid | bus.w.valid | (due != 0)
         idle = inner(part(hw, "transfer"), "idle")
-        m.d.comb += Assert(~idle | (~busy & (bursts.ends == bursts.promises)), "idle if idle")
+        m.d.comb += Assert(
+            ~idle | (~busy & (bursts.ends == bursts.promises)), "idle only if nothing is in flight"
+        )
         if self.invariants:
             self._moves(m, part(hw, "transfer"), due, bursts)
             self._instructions(m, part(hw, "sequencer"), part(hw, "transfer"))
@@ -79,7 +81,7 @@ class SerialPort(wiring.Component):
 
     def _moves(self, m, transfer, due, bursts):
         """Claim what the unit that moves data knows in its states."""
-        unit, fetches = transfer.origins[0], _fetches(transfer)
+        unit, (fetches,) = transfer.origins[0], unnamed(transfer)
         left, beats = unit._left, unit._beats
 
         def moving(*states):
@@ -100,7 +102,7 @@ class SerialPort(wiring.Component):
 
     def _instructions(self, m, sequencer, transfer):
         """Claim where the unit that moves data is while an instruction passes."""
-        unit, fetches = transfer.origins[0], _fetches(transfer)
+        unit, (fetches,) = transfer.origins[0], unnamed(transfer)
 
         def moving(*states):
             return in_state(transfer, "bursts_state", *states)
@@ -131,15 +133,3 @@ class SerialPort(wiring.Component):
             Assert(inner(sequencer, "running") == runs, "runs from the reset to the halt"),
             Assert(~may_clear | idle, "cleared only when idle"),
         ]
-
-
-def _fetches(transfer):
-    """Return the register that says that an instruction is fetched: the only bit without a name."""
-    registers = {
-        id(signal): signal
-        for statement in transfer.statements["sync"]
-        for signal in statement._lhs_signals()
-        if signal.name == "$signal" and len(signal) == 1
-    }
-    (found,) = registers.values()
-    return found

@@ -1,4 +1,4 @@
-"""Bytes keep their order and their place: between bus and words, in packed words, in the buffer."""
+"""Bytes keep their order and their place: between bus and words, in and in packed words."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,6 @@ from amaranth.hdl import Assume, Cover
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from shiftloom.hw.activation_buffer import ActivationBuffer
 from shiftloom.hw.interfaces import fields_layout, result_layout
 from shiftloom.hw.narrower import Narrower
 from shiftloom.hw.vector import Vector
@@ -16,13 +15,12 @@ from shiftloom.hw.widener import Widener
 from shiftloom.isa.config import Config
 from shiftloom.isa.instructions import Opcode
 
-from .harness import broken, delayed, holds, inner, opened
-from .inside import part, rows
-from .prove import RefutedError, bounded, inductive, needs_solver, reaches, settled
+from .harness import broken, holds, inner, opened
+from .prove import RefutedError, bounded, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 
-#: With a bit array, whose results are parts of words, and two banks of four words.
+#: With a bit array, whose results are parts of words.
 BITS = Config(
     name="bits", rows=8, columns=8, bus_bytes=8, activation_bytes=64, weight_bytes=1024,
     parameter_bytes=1024, accumulator_pixels=8, burst_beats=16, bit_lanes=64,
@@ -140,54 +138,6 @@ class Packed(wiring.Component):
         return m
 
 
-class Kept(wiring.Component):
-    """Claims that words of the buffer change as they are written, and are read as they are."""
-
-    def __init__(self, block=ActivationBuffer):
-        self.block = block(BITS)
-        super().__init__(self.block.signature)
-
-    def elaborate(self, platform):
-        m, block = Module(), self.block
-        fragment = opened(m, "block", block, platform)
-        for name in self.signature.members:
-            connect(m, flipped(getattr(self, name)), getattr(block, name))
-        banks = [
-            rows(part(fragment, f"bank_{n}"), f"bank_{n}") for n in range(BITS.activation_banks)
-        ]
-        words = [banks[a % len(banks)][a // len(banks)] for a in range(BITS.activation_words)]
-        self._written(m, words)
-        content = Signal(data.ArrayLayout(len(words[0]), len(words)))
-        m.d.comb += content.eq(Cat(words))
-        for name in ("vector", "store"):
-            port = getattr(block, name)
-            word, took = content[port.addr.payload], port.addr.valid & port.addr.ready
-            same = port.data == delayed(m, word, 1, f"{name}_word")
-            m.d.comb += Assert(~delayed(m, took, 1, f"{name}_took") | same, f"{name} reads")
-        feeder, width = block.feeder, len(words[0])
-        following = (feeder.addr + 1)[: len(feeder.addr)]
-        for name, addr, took, low in (
-            ("lower", feeder.addr, feeder.valid, 0),
-            ("upper", following, feeder.valid & feeder.wide, width),
-        ):
-            same = feeder.data[low : low + width] == delayed(m, content[addr], 1, f"{name}_word")
-            m.d.comb += Assert(~delayed(m, took, 1, f"{name}_took") | same, f"feeder's {name} word")
-        return m
-
-    def _written(self, m, words):
-        """Claim that each byte is what was written to it, or what it was."""
-        vector, load = self.block.vector_write, self.block.load_write
-        loads = load.valid & load.ready
-        for place, word in enumerate(words):
-            for n in range(BITS.word_bytes):
-                byte = slice(8 * n, 8 * n + 8)
-                writes = vector.valid & (vector.p.addr == place) & vector.p.mask[n]
-                loaded = Mux(loads & (load.p.addr == place), load.p.data[byte], word[byte])
-                expected = Mux(writes, vector.p.data[byte], loaded)
-                same = word[byte] == delayed(m, expected, 1, f"expected_{place}_{n}")
-                m.d.comb += Assert(same, f"word {place}: byte {n}")
-
-
 @pytest.mark.parametrize("parts", [2, 4, 8])
 def test_pieces_are_cut_in_order(parts):
     inductive(Narrowed(parts=parts))
@@ -206,11 +156,6 @@ def test_pieces_end_early():
 
 def test_packed_bits_take_their_place():
     bounded(Packed(), 1)
-
-
-@pytest.mark.slow
-def test_words_are_kept_as_they_are_written():
-    settled(Kept(), 1)
 
 
 @pytest.mark.parametrize(
@@ -243,20 +188,3 @@ def test_bytes_out_of_order_are_found(design, block, was, instead):
 def test_bits_in_the_wrong_place_are_found(was, instead):
     with pytest.raises(RefutedError, match="bit"):
         bounded(Packed(broken(Vector, was, instead)._pack), 1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("was", "instead", "message"),
-    [
-        ("Mux(vector_writes, vector.p.data, load.p.data)", "vector.p.data", "byte"),
-        ("Mux(vector_writes, vector.p.mask,", "Mux(vector_writes, ~0,", "byte"),
-        ("self.load_write.ready.eq(~self.vector_write.valid | others)", "self.load_write.ready.eq(1)", "byte"),
-        ("with m.Elif(vector_uses):", "with m.Elif(vector_uses & ~store.valid):", "vector reads"),
-        ("(feeder_uses | vector_uses).bit_select", "feeder_uses.bit_select", "store reads"),
-        ("Mux(starts, row, beyond)", "row", "upper"),
-    ],
-)  # fmt: skip
-def test_words_that_are_lost_or_changed_are_found(was, instead, message):
-    with pytest.raises(RefutedError, match=message):
-        settled(Kept(broken(ActivationBuffer, was, instead)), 1)

@@ -5,7 +5,7 @@ With the depth of the queues in front of them this is what the counts of work as
 
 import pytest
 from amaranth import Assert, Cat, Module, Mux, Signal, signed
-from amaranth.hdl import Assume, Cover
+from amaranth.hdl import Cover
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, connect, flipped
 
@@ -17,13 +17,12 @@ from shiftloom.hw.feeder import Feeder
 from shiftloom.hw.load import Load
 from shiftloom.hw.mac_engine import MacEngine
 from shiftloom.hw.store import Store
-from shiftloom.hw.weight_loader import WeightLoader
 from shiftloom.isa.config import load_config
 
 from . import test_vector
 from .harness import broken, inner, opened
-from .inside import Line, QueueInside, anything, part, unnamed
-from .prove import RefutedError, bounded, inductive, needs_solver, reaches
+from .inside import Line, QueueInside, anything, part
+from .prove import RefutedError, inductive, needs_solver, reaches
 
 pytestmark = needs_solver
 
@@ -112,7 +111,7 @@ def held_by_store(m, block):
 
 
 def held_by_mac(m, block):
-    """A job is offered to the feeder, or runs there, or its last operation is on its way."""
+    """Count a job that is offered to the feeder, runs there, or has its last operation under way."""
     feeder, accumulators = part(block, "feeder"), part(block, "accumulators")
     loops = part(feeder, "nest", "loops")
     nest, ends = loops.origins[0].o, inner(loops, "ends")
@@ -124,41 +123,6 @@ def held_by_mac(m, block):
             operation = data.View(layout, inner(fragment, f"operation_{stage}"))
             total += operation.valid & operation.last
     return total
-
-
-class Spaced(wiring.Component):
-    """Claims that tiles' weights are asked for at least as many cycles apart as a tile has rows."""
-
-    def __init__(self, block=WeightLoader):
-        self.block = block(TINY)
-        super().__init__(self.block.signature)
-
-    def elaborate(self, platform):
-        m, block = Module(), self.block
-        fragment = opened(m, "block", block, platform)
-        for name, member in self.signature.members.items():
-            inside, outside = getattr(block, name), getattr(self, name)
-            if member.is_signature:
-                connect(m, flipped(outside), inside)
-            elif member.flow is In:
-                m.d.comb += inside.eq(outside)
-        rested, pending = Signal(range(TINY.rows + 1), init=TINY.rows), Signal()
-        asks = block.pending & ~pending
-        m.d.sync += pending.eq(block.pending)
-        with m.If(asks):
-            m.d.sync += rested.eq(1)
-        with m.Elif(rested != TINY.rows):
-            m.d.sync += rested.eq(rested + 1)
-        reads, words = unnamed(fragment)[0], inner(fragment, "words")
-        full = rested == TINY.rows
-        m.d.comb += [
-            Assume(~block.swap | block.pending),
-            Assert(reads == (asks | ~full), "words are read from then on"),
-            Assert(words == Mux(asks | full, 0, rested), "one each cycle"),
-            Assert(~asks | (rested == TINY.rows), "tiles are asked for in their time"),
-            Cover(asks & (rested == TINY.rows) & block.ends, "two tiles as fast as possible"),
-        ]
-        return m
 
 
 #: Engines by name: the design, with so many jobs at most.
@@ -176,12 +140,6 @@ def test_engines_hold_what_they_were_given(name, monkeypatch):
     monkeypatch.setattr(mac_engine, "MacArray", anything(mac_engine.MacArray))
     inductive(ENGINES[name]())
     reaches(ENGINES[name](), 7)
-
-
-@pytest.mark.slow
-def test_tiles_are_asked_for_in_their_time():
-    inductive(Spaced())
-    reaches(Spaced(), 10)
 
 
 def most_in_mac(rows, columns=64):
@@ -218,10 +176,3 @@ def test_counts_of_work_have_room_for_what_engines_hold():
 def test_work_that_is_lost_or_doubled_is_found(name, block, was, instead):
     with pytest.raises(RefutedError, match=r"jobs inside|was not given"):
         inductive(ENGINES[name](broken(block, was, instead)))
-
-
-@pytest.mark.slow
-def test_tiles_that_are_asked_for_too_early_are_found():
-    early = broken(WeightLoader, "free = ~self.pending & (~reads | last)", "free = ~self.pending")
-    with pytest.raises(RefutedError, match="in their time"):
-        bounded(Spaced(early), 10)

@@ -111,7 +111,7 @@ def held_by_store(m, block):
 
 
 def held_by_mac(m, block):
-    """Count a job that is offered to the feeder, runs there, or has its last operation under way."""
+    """Count a job that is offered to the feeder or runs there, and last operations under way."""
     feeder, accumulators = part(block, "feeder"), part(block, "accumulators")
     loops = part(feeder, "nest", "loops")
     nest, ends = loops.origins[0].o, inner(loops, "ends")
@@ -125,10 +125,15 @@ def held_by_mac(m, block):
     return total
 
 
+def way(rows, columns):
+    """Return the cycles of an operation from the feeder's loops to the last accumulator."""
+    return Feeder.latency + rows - 1 + columns + Accumulators._WRITES
+
+
 #: Engines by name: the design, with so many jobs at most.
 ENGINES = {
     "load": lambda block=Load: Held(block(TINY), held_by_load, load._JOBS_AHEAD + 1),
-    "mac": lambda block=MacEngine: Held(block(TINY), held_by_mac, 20),
+    "mac": lambda block=MacEngine: Held(block(TINY), held_by_mac, way(TINY.rows, TINY.columns) + 2),
     "store": lambda block=Store: Held(block(TINY), held_by_store, 2 * store.OUTSTANDING + 2),
 }
 
@@ -148,8 +153,7 @@ def most_in_mac(rows, columns=64):
     Of jobs whose last operations are on their way all but one swapped a tile in meanwhile, and all
     but one of these tiles were asked for meanwhile. One job runs beside them and one is offered.
     """
-    way = Feeder.latency + rows - 1 + columns + Accumulators._WRITES
-    return way // rows + 3 + 2
+    return way(rows, columns) // rows + 3 + 2
 
 
 def test_counts_of_work_have_room_for_what_engines_hold():

@@ -124,7 +124,8 @@ class Packed(wiring.Component):
         written = Signal(result_layout(BITS))
         m.d.comb += written.data.eq(self.codes)
         unit = SimpleNamespace(config=BITS, write=SimpleNamespace(p=written))
-        self.pack(unit, m, SimpleNamespace(requantize=self.requantize, work=self.work), self.codes)
+        chosen = Cat(code.bit_select(self.requantize.plane, 1) for code in self.codes)
+        self.pack(unit, m, SimpleNamespace(requantize=self.requantize, work=self.work), chosen)
         mask = Cat(written.mask[n].replicate(8) for n in range(BITS.word_bytes))
         m.d.comb += self.after.eq((written.data & mask) | (self.before & ~mask))
         for lane, code in enumerate(self.codes):

@@ -110,7 +110,7 @@ SLOW = [pytest.param(*size, marks=pytest.mark.slow) for size in SIZES if size no
 
 @pytest.mark.parametrize(("stages", "bits"), [*QUICK, *SLOW])
 def test_codes_count_the_thresholds_reached(stages, bits):
-    settled(Searched(stages, bits), ThresholdUnit.latency)
+    settled(Searched(stages, bits), ThresholdUnit.latency(config(stages)))
 
 
 @pytest.mark.parametrize("stages", [1, 2, 3, 4])
@@ -121,7 +121,7 @@ def test_thresholds_are_kept_where_they_are_looked_for(stages):
 def test_a_comparison_that_excludes_equality_is_found():
     strict = broken(ThresholdUnit, "value >= threshold", "value > threshold")
     with pytest.raises(RefutedError, match="is reached"):
-        settled(Searched(4, 4, strict), ThresholdUnit.latency)
+        settled(Searched(4, 4, strict), ThresholdUnit.latency(config(4)))
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_a_comparison_that_excludes_equality_is_found():
 )
 def test_a_wrong_search_is_found(was, instead):
     with pytest.raises(RefutedError, match=r"is reached|there are"):
-        settled(Searched(4, 3, broken(ThresholdUnit, was, instead)), ThresholdUnit.latency)
+        settled(Searched(4, 3, broken(ThresholdUnit, was, instead)), ThresholdUnit.latency(config(4)))
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ class Tokens(wiring.Component):
                 connect(m, flipped(getattr(self, name)), getattr(dut, name))
         busy, job, from_words = ~dut.job.ready, inner(block, "job"), inner(block, "from_words")
         taps = self._registers(block, "summing", TapUnit.latency)
-        stages = self._registers(block, "requantizing", Requantizer.latency)
+        stages = self._registers(block, "requantizing", Requantizer.latency(TINY))
         inside = [(~from_words & (n == 0)) | from_words for n in range(len(taps))]
         way = [(there, token) for there, token in zip(inside, taps, strict=True)]
         way += [(1, token) for token in stages]

@@ -114,11 +114,12 @@ def held_by_mac(m, block):
     """Count a job that is offered to the feeder or runs there, and last operations under way."""
     feeder, accumulators = part(block, "feeder"), part(block, "accumulators")
     loops = part(feeder, "nest", "loops")
-    nest, ends = loops.origins[0].o, inner(loops, "ends")
+    nest = loops.origins[0].o
+    ends = nest.p.ends
     m.d.comb += Assert(~nest.valid | (ends == nest.p.last.as_value().all()), "loops end together")
     layout, total = operation_layout(TINY), feeder.origins[0].job.valid + nest.valid
     wait = TINY.rows - 1 + TINY.columns + Accumulators._WRITES
-    for fragment, stages in ((feeder, Feeder.latency), (accumulators, wait)):
+    for fragment, stages in ((feeder, Feeder.latency(TINY)), (accumulators, wait)):
         for stage in range(stages):
             operation = data.View(layout, inner(fragment, f"operation_{stage}"))
             total += operation.valid & operation.last
@@ -127,7 +128,7 @@ def held_by_mac(m, block):
 
 def way(rows, columns):
     """Return the cycles of an operation from the feeder's loops to the last accumulator."""
-    return Feeder.latency + rows - 1 + columns + Accumulators._WRITES
+    return Feeder.latency(TINY) + rows - 1 + columns + Accumulators._WRITES
 
 
 #: Engines by name: the design, with so many jobs at most.

@@ -36,7 +36,9 @@ class Traffic:
         """Drive every port for one cycle."""
         rng, port = random, self.port
         self.feeder = rng.choice(self.addresses), rng.randrange(2), rng.randrange(2)
-        for name, value in zip(("addr", "valid", "wide"), self.feeder, strict=True):
+        addr, _, wide = self.feeder
+        banks = sum(1 << bank for bank in self.feeder_banks())
+        for name, value in (("addr", addr), ("wide", wide), ("banks", banks)):
             self.dut[f"{port}_feeder_{name}"].value = value
         for name, stream in STREAMS.items():
             if name not in self.requests and rng.random() < 0.8:
@@ -45,6 +47,13 @@ class Traffic:
             self.dut[f"{port}_{stream}_valid"].value = name in self.requests
             if name in self.requests:
                 self.dut[f"{port}_{stream}_payload"].value = self.payload(name)
+
+    def feeder_banks(self):
+        """Return the banks that the feeder reads."""
+        addr, valid, wide = self.feeder
+        return (
+            {(addr + n) % self.config.activation_banks for n in range(1 + wide)} if valid else set()
+        )
 
     def mask(self, name):
         """Return which bytes a request writes: all, unless the port has a mask."""
@@ -70,8 +79,7 @@ class Traffic:
         """Return the requests that the rules let through."""
         banks, asked = self.config.activation_banks, self.requests
         bank = {name: addr % banks for name, (addr, *_) in asked.items()}
-        addr, valid, wide = self.feeder
-        read = {addr % banks, (addr + wide) % banks} if valid else set()
+        read = self.feeder_banks()
         taken = {"vector_write"} & asked.keys()
         for name in ("vector", "store"):
             if name in asked and bank[name] not in read:

@@ -111,6 +111,8 @@ async def the_first_failure_is_reported(dut, stalls, source):
     failures = [{"code": code, "index": 70_000 + code} for code in (4, 5, 1)]
     await host.write("CONTROL", START | ENABLE)
     dut.control_idle.value = 0
+    while dut.control_halt.value:
+        await ClockCycles(dut.clk, 1)
     for port, failure in list(zip(ports, failures, strict=True))[source:]:
         port.value = failure_layout().const(failure).as_bits()
     await ClockCycles(dut.clk, 1)
@@ -128,7 +130,9 @@ async def the_first_failure_is_reported(dut, stalls, source):
     for port in ports:
         port.value = 0
     await host.write("CONTROL", RESET)
-    for name in ("STATUS", "ERROR", "ERROR_INDEX", "CONTROL"):
+    while await host.read("CONTROL"):
+        pass
+    for name in ("STATUS", "ERROR", "ERROR_INDEX"):
         assert await host.read(name) == 0
     assert not dut.control_interrupt.value
 
@@ -165,14 +169,16 @@ async def counters_count_events_of_a_run(dut):
     for n, _ in enumerate(ENGINES):
         dut[f"control_completed_{n}"].value = 1000 * n + 7
     cocotb.start_soon(host.write("CONTROL", START))
-    ended = 0
+    ended, over = 0, False
     while ended < 20:
         flags = {name: random.random() < share for name, share in events.items()}
         for name, flag in flags.items():
             dut[f"control_{name}"].value = flag
         dut.control_finished.value = counts["cycles"] == 300
         await ReadOnly()
-        running = not dut.control_halt.value
+        # The end is seen a cycle later, which does not count.
+        running = not dut.control_halt.value and not over
+        over |= running and bool(dut.control_finished.value)
         ended += counts["cycles"] > 0 and not running
         counts["cycles"] += running
         for name, flag in flags.items():

@@ -7,7 +7,7 @@ RUN = $(VENV)/bin/python
 COMPILER := $(firstword $(foreach name,$(CXX) g++ clang++ c++,$(shell command -v $(name))))
 EXTRAS := $(if $(COMPILER),,[zig])
 
-.PHONY: demo test test-all prove lint clean
+.PHONY: demo test ci test-all prove lint clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,9 @@ demo: $(VENV)/ready
 
 test: $(VENV)/tested
 	$(RUN) -m pytest -n 2 -m "not slow"
+
+ci: $(VENV)/tested
+	$(RUN) -m pytest -n 2 -m "not slow or proof"
 
 test-all: $(VENV)/tested
 	$(RUN) -m pytest -n 2

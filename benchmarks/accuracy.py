@@ -154,15 +154,16 @@ def measure(row: Row, threads: int = 1, checkpoint: Path | None = None) -> Resul
     graph = _graph()
     (source,), (target,) = graph.inputs, graph.outputs
     tests, labels = normalized(cifar_images("test", TESTS)), cifar_labels("test", TESTS)
-    fixed = {"name": row.name, "accurate_float": _float_accuracy(graph), "limit": row.limit}
-    bits = {"weight_bits": row.weight_bits, "activation_bits": row.activation_bits}
+    fixed: dict[str, Any] = {"accurate_float": _float_accuracy(graph), "limit": row.limit}
+    bits: dict[str, Any] = {"weight_bits": row.weight_bits, "activation_bits": row.activation_bits}
+    times: dict[str, Any]
     if row.method == "static":
         made = quantize_model(graph, normalized(cifar_images("train", 50)), **bits)
         found = _accuracy(golden.predict(made, {source: tests})[target], labels)
         times = {"images": 0, "epochs": 0, "before": found, "after": found, "seconds": 0.0}
     else:
         times = _trained(row, graph, (tests, labels), threads, checkpoint)
-    return Result(method=row.method, **bits, **fixed, **times)
+    return Result(name=row.name, method=row.method, **bits, **fixed, **times)
 
 
 @cache

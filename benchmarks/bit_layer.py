@@ -96,7 +96,8 @@ def _sums(shape: BitShape, codes: _Ints, weights: _Ints) -> _Ints:
     columns = windows.transpose(0, 3, 4, 1, 2).reshape(-1, shape.size**2)
     # Far below 2**53, and so exact.
     sums = meant.reshape(shape.channels, -1).astype(float) @ columns.astype(float)
-    return sums.astype(np.int64).reshape(shape.channels, shape.size, shape.size)
+    exact: _Ints = sums.astype(np.int64).reshape(shape.channels, shape.size, shape.size)
+    return exact
 
 
 def _program(shape: BitShape, constants: bytes, weights_at: int) -> Program:

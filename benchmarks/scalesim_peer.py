@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .command import BenchmarkError
 from .topologies import Layer
@@ -90,7 +91,7 @@ def _entry(layer: Layer) -> list[str | int]:
     return [layer.name, *sizes, layer.stride]
 
 
-def _ask(python: Path, request: str) -> dict:
+def _ask(python: Path, request: str) -> dict[str, Any]:
     command = [str(python), "-I", str(_SCRIPT)]
     try:
         done = subprocess.run(command, input=request, capture_output=True, text=True, check=False)
@@ -99,7 +100,8 @@ def _ask(python: Path, request: str) -> dict:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise BenchmarkError(f"{python} does not run SCALE-Sim: {last}")
-    return json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def smallest(layers: Iterable[Layer], count: int, size: int) -> list[Layer]:

@@ -11,6 +11,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from scalesim.layout_utils import layouts
 from scalesim.scale_config import scale_config
@@ -21,7 +22,7 @@ from scalesim.topology_utils import topologies
 _BUFFERS = {"ifmap_size_kb": 1024, "filter_size_kb": 1024, "ofmap_size_kb": 1024}
 
 
-def _topology(layers):
+def _topology(layers: list[list[Any]]) -> Any:
     """Return its form of layers: name, rows, columns, kernel, channels, filters, stride."""
     found = topologies()
     for name, *sizes, stride in layers:
@@ -32,7 +33,7 @@ def _topology(layers):
     return found
 
 
-def _config(size, dataflow):
+def _config(size: int, dataflow: str) -> Any:
     config = scale_config()
     config.set_arr_dims(size, size)
     config.set_dataflow(dataflow)
@@ -42,7 +43,7 @@ def _config(size, dataflow):
     return config
 
 
-def _cycles(config, topology, number):
+def _cycles(config: Any, topology: Any, number: int) -> int:
     """Return the compute cycles that it reports for a layer."""
     layer = single_layer_sim()
     layer.set_params(
@@ -56,7 +57,7 @@ def _cycles(config, topology, number):
     return int(layer.get_compute_report_items()[1])
 
 
-def main():
+def main() -> None:
     """Answer one request: ``layers``, ``size`` of the array, ``dataflow``."""
     request = json.load(sys.stdin)
     started = time.process_time()
@@ -73,7 +74,7 @@ def main():
     json.dump(answer, sys.stdout)
 
 
-def _peak_bytes():
+def _peak_bytes() -> int:
     """Return the most memory held, as ``peak.py`` does."""
     try:
         status = Path("/proc/self/status").read_text()

@@ -7,7 +7,6 @@ Nothing is placed or routed; what stands around the accelerator in a block desig
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +54,8 @@ def series7(
     names
         Boards.
     """
-    rows, chips = {}, {}
+    rows: dict[str, dict[str, float]] = {}
+    chips: dict[str, dict[str, int]] = {}
     with shown.progress() as progress:
         for name in names:
             board = load_vivado_board(name)
@@ -90,12 +90,12 @@ def synthesize(config: Config) -> dict[str, float]:
 
 def count_cells(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Return how much of each kind the cells of a netlist take."""
-    found = Counter({"LUT": 0.0, "FF": 0.0, "DSP": 0.0, "block RAM": 0.0})
+    found = dict.fromkeys(("LUT", "FF", "DSP", "block RAM"), 0.0)
     for cell in cells.values():
         kind, amount = _CELLS.get(cell["type"], ("", 0.0))
         if kind:
             found[kind] += amount
-    return dict(found)
+    return found
 
 
 def main() -> int:

@@ -100,7 +100,8 @@ def check_network(
     formats = {tensor: t.format for tensor, t in graph.tensors.items()}
     tensors = assemble(program, program.segments, runs, formats)
     integers = _compare(name, want, tensors)
-    cycles, macs = sum(found.cycles for found in runs), sum(layer.macs for layer in program.layers)
+    cycles = sum(found.cycles or 0 for found in runs)
+    macs = sum(layer.macs for layer in program.layers)
     return Checked(
         name=name,
         config=program.config.name,
@@ -171,9 +172,9 @@ def whole_networks(
     for entry, before in zip(found, compiled, strict=True):
         numbers = (entry.integers, entry.tensors, entry.work, entry.cycles)
         parts = (entry.rtl_seconds, entry.golden_seconds, entry.other_seconds, before)
-        parts = (*parts, entry.seconds + before)
         share = f"{entry.array_utilization:.1%}"
-        table.add_row(entry.name, *(f"{n:,}" for n in numbers), share, *(f"{s:.1f}" for s in parts))
+        cells = [f"{s:.1f}" for s in (*parts, entry.seconds + before)]
+        table.add_row(entry.name, *(f"{n:,}" for n in numbers), share, *cells)
     data = [
         asdict(entry) | {"compile_seconds": before}
         for entry, before in zip(found, compiled, strict=True)

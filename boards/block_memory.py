@@ -1,16 +1,16 @@
 """BlockMemory: block RAM as the external memory of an accelerator."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
-from ..hw.axi import ADDRESS_BITS, axi4_signature
+from ..hw.axi import axi4_signature
 from ..hw.storage import storage
 from ..isa.config import Config
 from .board import BoardError
-from .word_bus import word_bus_signature
+from .word_bus import WORD_BITS, word_bus_signature
 
 __all__ = ["BlockMemory", "check_memory"]
 
@@ -36,8 +36,8 @@ class BlockMemory(wiring.Component):
     """Answer an accelerator's bursts, and single words of the host in between.
 
     One beat a cycle each for reading and writing; one burst each at a time. The host comes first:
-    its words are few. Addresses begin at 0; beats beyond the end answer with DECERR, and writes
-    there change nothing.
+    its words are few, and go through registers of their own. Addresses begin at 0; beats beyond
+    the end answer with DECERR, and writes there change nothing.
 
     Parameters
     ----------
@@ -64,33 +64,47 @@ class BlockMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.words = words = storage(self.contents)
-        self._read(m, words.read_port())
-        self._write(m, words.write_port(granularity=8))
+        read = self._read(m, words.read_port())
+        wrote = self._write(m, words.write_port(granularity=8))
+        m.d.comb += self.host.ready.eq(read | wrote)
         return m
 
     def _burst(self, m, name, address, moves):
-        """Keep the place of a burst; return whether there is one, its beat, and its last one."""
+        """Keep the place of a burst.
+
+        Returns whether there is one, its beat, whether that lies inside, and whether it is the
+        last one.
+        """
         active = Signal(name=f"{name}_active")
-        beat = Signal(ADDRESS_BITS - self._beat_bits, name=f"{name}_beat", reset_less=True)
+        # One bit more than a place has, or a burst: beats beyond the end do not come round.
+        beat = Signal(
+            range(2 * max(self.contents.depth, 256)), name=f"{name}_beat", reset_less=True
+        )
+        far = Signal(name=f"{name}_far", reset_less=True)
         left = Signal(8, name=f"{name}_left", reset_less=True)
+        last = Signal(name=f"{name}_last", reset_less=True)  # left == 0
         m.d.comb += address.ready.eq(~active)
-        with m.If(address.valid & ~active):
+        with m.If(~active):
             m.d.sync += [
-                active.eq(1),
+                active.eq(address.valid),
                 beat.eq(address.p.addr[self._beat_bits :]),
+                far.eq(address.p.addr[self._beat_bits + len(beat) :].any()),
                 left.eq(address.p.len),
+                last.eq(address.p.len == 0),
             ]
         with m.Elif(moves):
-            m.d.sync += [beat.eq(beat + 1), left.eq(left - 1), active.eq(left != 0)]
-        return active, beat, left == 0
+            m.d.sync += [beat.eq(beat + 1), left.eq(left - 1), last.eq(left == 1)]
+            m.d.sync += active.eq(~last)
+        return active, beat, ~far & (beat < self.contents.depth), last
 
     def _read(self, m, port):
+        """Answer bursts that read; return whether the host's word is there."""
         r, host = self.axi.r, self.host
-        issues, valid, hosts = Signal(), Signal(), Signal()
-        active, beat, last = self._burst(m, "read", self.axi.ar, issues)
+        issues, valid = Signal(), Signal()
+        # The host's word goes first; it has been read; it has been kept.
+        asks, hosts, answers = Signal(), Signal(), Signal()
+        active, beat, inside, last = self._burst(m, "read", self.axi.ar, issues)
         free = ~valid | r.ready
-        asks = host.valid & ~host.write & ~hosts
-        inside = beat < self.contents.depth
         place = host.addr[self._beat_bits - 2 :]
         m.d.comb += [
             issues.eq(active & free & ~asks),
@@ -99,48 +113,57 @@ class BlockMemory(wiring.Component):
             r.valid.eq(valid),
             r.p.data.eq(port.data),
         ]
-        m.d.sync += hosts.eq(asks & free)
+        begins = host.valid & ~host.write & ~hosts & ~answers
+        m.d.sync += [asks.eq(Mux(asks, ~free, begins)), hosts.eq(asks & free), answers.eq(hosts)]
         with m.If(free):
             m.d.sync += [
                 valid.eq(issues),
                 r.p.last.eq(last),
                 r.p.resp.eq(Mux(inside, 0, _DECODE_ERROR)),
             ]
-        chosen = self._lane(host)
-        m.d.comb += host.read_data.eq(port.data.word_select(chosen, 8 * _WORD_BYTES))
-        m.d.comb += host.ready.eq(hosts | (host.valid & host.write))
+        word = Signal(WORD_BITS, reset_less=True)
+        m.d.sync += word.eq(port.data.word_select(self._lane(host), WORD_BITS))
+        m.d.comb += host.read_data.eq(word)
+        return answers
 
     def _write(self, m, port):
+        """Answer bursts that write; return whether the host's word is being written."""
         w, b, host = self.axi.w, self.axi.b, self.host
         takes, answers = Signal(), Signal()
         moves, failed = Signal(), Signal()
-        active, beat, last = self._burst(m, "write", self.axi.aw, moves)
-        stores = host.valid & host.write
-        inside = beat < self.contents.depth
+        active, beat, inside, last = self._burst(m, "write", self.axi.aw, moves)
+        copies = self.config.bus_bytes // _WORD_BYTES
+        stores, lanes = Signal(), Signal(copies)  # the host's word goes first; where it lies
+        begins = host.valid & host.write & ~stores
+        # Beats are taken between a burst's address and its last one, one answer after the other.
+        waits = (active | self.axi.aw.valid) & ~(answers & ~b.ready) & ~(moves & last)
+        m.d.sync += [
+            stores.eq(begins),
+            lanes.eq(begins << self._lane(host)),
+            takes.eq(waits & ~begins),
+        ]
         m.d.comb += [
-            takes.eq(active & ~stores & ~answers),
             w.ready.eq(takes),
             moves.eq(takes & w.valid),
             b.valid.eq(answers),
             b.p.resp.eq(Mux(failed, _DECODE_ERROR, 0)),
         ]
-        lane = Const(2**_WORD_BYTES - 1, self.config.bus_bytes) << (self._lane(host) << 2)
-        copies = self.config.bus_bytes // _WORD_BYTES
+        lane = Cat(bit.replicate(_WORD_BYTES) for bit in lanes)
+        m.d.comb += port.en.eq((w.p.strb & (moves & inside).replicate(len(w.p.strb))) | lane)
         with m.If(stores):
             m.d.comb += [
                 port.addr.eq(host.addr[self._beat_bits - 2 :]),
                 port.data.eq(Cat(host.write_data for _ in range(copies))),
-                port.en.eq(lane),
             ]
         with m.Else():
             m.d.comb += [port.addr.eq(beat), port.data.eq(w.p.data)]
-            m.d.comb += port.en.eq(Mux(moves & inside, w.p.strb, 0))
         with m.If(moves):
             m.d.sync += failed.eq(failed | ~inside)
         with m.If(moves & last):
             m.d.sync += answers.eq(1)
         with m.Elif(answers & b.ready):
             m.d.sync += [answers.eq(0), failed.eq(0)]
+        return stores
 
     def _lane(self, host):
         """Return which word of a beat the host means."""

@@ -26,6 +26,7 @@ Progress = Callable[[str, int, int], None]
 _STAGES = {
     "Packing": "packing cells",
     "Running main analytical placer": "placing",
+    "Running Static placer": "placing",
     "Running simulated annealing placer": "refining the placement",
     "Routing globals": "routing clocks",
     "Running router2": "routing",

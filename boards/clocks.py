@@ -7,65 +7,31 @@ from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
 from .board import BoardError
+from .loops import LoopLimits, within
 
 __all__ = [
-    "Ecp5Loop",
+    "ECP5_LOOPS",
     "Ice40Loop",
-    "ecp5_loop",
     "ice40_loop",
     "make_domain",
     "make_ecp5_clock",
     "make_ice40_clock",
-    "within",
 ]
 
-#: Frequencies that the ECP5's oscillator and phase detector allow, as Project Trellis' ecppll has
-#: them.
-_VCO_HZ = 400_000_000, 800_000_000
-_DETECTOR_HZ = 3_125_000, 400_000_000
+#: What the ECP5's EHXPLLL allows with its first output as its feedback, as Project Trellis' ecppll
+#: has it.
+ECP5_LOOPS = LoopLimits(
+    vco_hz=(400_000_000, 800_000_000),
+    detector_hz=(3_125_000, 400_000_000),
+    dividers=range(1, 129),
+    output_dividers=range(128, 0, -1),
+)
 
-#: The same of the iCE40, and the detector's frequencies from which on each filter is meant, as
-#: Project IceStorm's icepll has them.
+#: Limits of the iCE40's loop in hertz, and the detector's frequencies from which on each filter is
+#: meant, as Project IceStorm's icepll has them.
 _ICE40_VCO_HZ = 533_000_000, 1_066_000_000
 _ICE40_DETECTOR_HZ = 10_000_000, 133_000_000
 _ICE40_FILTER_HZ = 0, 17_000_000, 26_000_000, 44_000_000, 66_000_000, 101_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ecp5Loop:
-    """Dividers of an EHXPLLL whose feedback is its first output."""
-
-    input_divider: int
-    feedback_divider: int
-    output_divider: int
-
-
-def ecp5_loop(input_hz: int, output_hz: int) -> Ecp5Loop:
-    """Return dividers that give exactly a frequency.
-
-    Raises
-    ------
-    BoardError
-        There are none.
-    """
-    for input_divider in range(1, 129):
-        feedback, rest = divmod(output_hz * input_divider, input_hz)
-        detector = input_hz / input_divider
-        if rest or not 1 <= feedback <= 128 or not within(detector, _DETECTOR_HZ):
-            continue
-        for output_divider in range(128, 0, -1):
-            if within(output_hz * output_divider, _VCO_HZ):
-                return Ecp5Loop(
-                    input_divider=input_divider,
-                    feedback_divider=feedback,
-                    output_divider=output_divider,
-                )
-    raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
-
-
-def within(value: float, limits: tuple[int, int]) -> bool:
-    """Return whether a frequency in hertz keeps a phase-locked loop's limits."""
-    return limits[0] <= value <= limits[1]
 
 
 def make_domain(m: Module) -> tuple[Signal, Signal]:
@@ -81,7 +47,7 @@ def make_ecp5_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) 
     """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
     m.submodules.oscillator = oscillator = io.Buffer("i", pad)
     clock, locked = make_domain(m)
-    loop = ecp5_loop(input_hz, output_hz)
+    loop = ECP5_LOOPS.loop(input_hz, output_hz)
     m.submodules.loop = Instance(
         "EHXPLLL",
         p_PLLRST_ENA="DISABLED",

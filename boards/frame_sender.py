@@ -1,11 +1,11 @@
 """FrameSender: replies with flags, escapes and a CRC."""
 
-from amaranth import Module, Mux, Signal
-from amaranth.lib import crc, data, stream, wiring
-from amaranth.lib.crc import catalog
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .frames import CRC_BYTES, ESCAPE, FLAG, FLIP
+from .serial_crc import SerialCrc
 
 __all__ = ["FrameSender", "body_layout"]
 
@@ -17,6 +17,9 @@ def body_layout() -> data.StructLayout:
 
 class FrameSender(wiring.Component):
     """Send the bytes of a body as a frame.
+
+    A byte goes round bit by bit while the CRC takes it, then it is sent; afterwards the CRC's
+    bytes take its place, one after the other. A byte takes thirteen cycles at least.
 
     Members
     -------
@@ -31,39 +34,63 @@ class FrameSender(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = generator = crc.Processor(catalog.CRC32_ISO_HDLC(data_width=8))
-        escaped = Signal()
+        m.submodules.crc = crc = SerialCrc()
+        byte, last, gives = Signal(8, reset_less=True), Signal(), Signal()
         position = Signal(range(CRC_BYTES))
-        byte, sent = Signal(8), Signal()
-        special = (byte == FLAG) | (byte == ESCAPE)
-        plain = Mux(escaped, byte ^ FLIP, Mux(special, ESCAPE, byte))
-        moved = self.o.valid & self.o.ready
-        m.d.comb += [generator.data.eq(byte), self.o.payload.eq(plain)]
+        special, flip = Signal(), Signal()
+        over = gives & (position == CRC_BYTES - 1)
+        m.d.sync += special.eq((byte == FLAG) | (byte == ESCAPE))
+        m.d.comb += [
+            crc.bit.eq(byte[0]),
+            crc.gives.eq(gives),
+            self.o.payload.eq(byte ^ Mux(flip, FLIP, 0)),
+        ]
+        with m.If(crc.shifts):
+            m.d.sync += byte.eq(Cat(byte[1:], Mux(gives, crc.crc_bit, byte[0])))
 
         with m.FSM():
-            with m.State("OPEN"):
-                m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(self.i.valid)]
-                m.d.comb += generator.start.eq(1)
-                with m.If(moved):
-                    m.next = "BODY"
-            with m.State("BODY"):
-                m.d.comb += [byte.eq(self.i.p.byte), self.o.valid.eq(self.i.valid)]
-                m.d.comb += [self.i.ready.eq(sent), generator.valid.eq(sent)]
-                with m.If(sent & self.i.p.last):
-                    m.next = "CRC"
-            with m.State("CRC"):
-                m.d.comb += [byte.eq(generator.crc.word_select(position, 8)), self.o.valid.eq(1)]
-                with m.If(sent):
-                    m.d.sync += position.eq(position + 1)
-                    with m.If(position == CRC_BYTES - 1):
-                        m.next = "CLOSE"
-            with m.State("CLOSE"):
-                m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]
-                with m.If(moved):
+            with m.State("IDLE"):
+                m.d.comb += crc.start.eq(1)
+                m.d.sync += [gives.eq(0), position.eq(0)]
+                with m.If(self.i.valid):
                     m.next = "OPEN"
-
-        # Between the flags a byte has gone when it went as it is, or after its escape.
-        m.d.comb += sent.eq(moved & (escaped | ~special))
-        with m.If(moved):
-            m.d.sync += escaped.eq(special & ~escaped)
+            self._send(m, "OPEN", FLAG, "ASK")
+            self._take(m, crc, byte, last)
+            with m.State("ADD"), m.If(~crc.shifts):
+                m.next = "LOOK"
+            with m.State("LOOK"):  # whether it is special is known a cycle late
+                m.d.sync += flip.eq(special)
+                m.next = "SEND"
+                with m.If(special):
+                    m.next = "ESCAPE"
+            self._send(m, "ESCAPE", ESCAPE, "SEND")
+            with m.State("SEND"):
+                m.d.comb += [self.o.valid.eq(1), crc.valid.eq(self.o.ready & last & ~over)]
+                with m.If(self.o.ready):
+                    m.d.sync += [flip.eq(0), gives.eq(last), position.eq(position + gives)]
+                    m.next = "ASK"
+                    with m.If(last):
+                        m.next = "ADD"
+                    with m.If(over):
+                        m.next = "CLOSE"
+            self._send(m, "CLOSE", FLAG, "IDLE")
         return m
+
+    def _take(self, m, crc, byte, last):
+        """Take a byte of the body; that it can be taken is a register."""
+        with m.State("ASK"):
+            m.d.sync += self.i.ready.eq(1)
+            m.next = "TAKE"
+        with m.State("TAKE"):
+            m.d.comb += crc.valid.eq(self.i.valid)
+            m.d.sync += [last.eq(self.i.p.last), byte.eq(self.i.p.byte)]
+            with m.If(self.i.valid):
+                m.d.sync += self.i.ready.eq(0)
+                m.next = "ADD"
+
+    def _send(self, m, state, code, following):
+        """Send a byte that belongs to the frame alone."""
+        with m.State(state):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(code)]
+            with m.If(self.o.ready):
+                m.next = following

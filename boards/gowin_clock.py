@@ -1,61 +1,28 @@
 """Phase-locked loop of Gowin's GW2A."""
 
-from dataclasses import dataclass
-
 from amaranth import Const, Instance, Module
 from amaranth.lib import io
 
-from .board import BoardError
-from .clocks import make_domain, within
+from .clocks import make_domain
+from .loops import LoopLimits
 
-__all__ = ["GowinLoop", "gowin_loop", "make_gowin_clock"]
+__all__ = ["GOWIN_LOOPS", "make_gowin_clock"]
 
-#: Limits at speed C8/I7, as Project Apicula's gowin_pll has them from the data sheet.
-_VCO_HZ = 500_000_000, 1_250_000_000
-_DETECTOR_HZ = 3_000_000, 500_000_000
-
-#: Dividers: those in front of the phase detector, and those behind the oscillator.
-_DIVIDERS = range(1, 65)
-_OUTPUT_DIVIDERS = 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128
-
-
-@dataclass(frozen=True, kw_only=True)
-class GowinLoop:
-    """Dividers of an rPLL with internal feedback."""
-
-    input_divider: int
-    feedback_divider: int
-    output_divider: int
-
-
-def gowin_loop(input_hz: int, output_hz: int) -> GowinLoop:
-    """Return dividers that give exactly a frequency.
-
-    Raises
-    ------
-    BoardError
-        There are none.
-    """
-    for input_divider in _DIVIDERS:
-        feedback, rest = divmod(output_hz * input_divider, input_hz)
-        detector = input_hz / input_divider
-        if rest or feedback not in _DIVIDERS or not within(detector, _DETECTOR_HZ):
-            continue
-        for output_divider in _OUTPUT_DIVIDERS:
-            if within(output_hz * output_divider, _VCO_HZ):
-                return GowinLoop(
-                    input_divider=input_divider,
-                    feedback_divider=feedback,
-                    output_divider=output_divider,
-                )
-    raise BoardError(f"no dividers make {output_hz} Hz from {input_hz} Hz")
+#: What the rPLL with internal feedback allows at speed C8/I7, as Project Apicula's gowin_pll has it
+#: from the data sheet.
+GOWIN_LOOPS = LoopLimits(
+    vco_hz=(500_000_000, 1_250_000_000),
+    detector_hz=(3_000_000, 500_000_000),
+    dividers=range(1, 65),
+    output_dividers=(2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128),
+)
 
 
 def make_gowin_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) -> None:
     """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
     m.submodules.oscillator = oscillator = io.Buffer("i", pad)
     clock, locked = make_domain(m)
-    loop = gowin_loop(input_hz, output_hz)
+    loop = GOWIN_LOOPS.loop(input_hz, output_hz)
     m.submodules.loop = Instance(
         "rPLL",
         p_DEVICE="GW2A-18C",

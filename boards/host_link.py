@@ -1,19 +1,43 @@
 """HostLink: carries out what a host asks for in frames."""
 
-from amaranth import Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..hw.skid import Skid
-from .frame_receiver import FrameReceiver, request_layout
-from .frame_sender import FrameSender, body_layout
-from .frames import LINK_VERSION, MOST_WORDS, Area, Command, LinkWord, ReplyStatus
+from .frame_receiver import FrameReceiver
+from .frame_sender import FrameSender
+from .frames import (
+    LINK_VERSION,
+    MOST_WORDS,
+    REPLY_HEADER_BYTES,
+    Area,
+    Command,
+    LinkWord,
+    ReplyStatus,
+)
 from .word_bus import WORD_BITS, word_bus_signature
 
 __all__ = ["HostLink"]
 
 #: An address as the two parts that it has: an area, and a byte in it.
 _ADDRESS = data.StructLayout({"byte": 30, "area": 2})
+
+#: What is needed of a request while it is carried out: words that are left and that have moved,
+#: what became of it, and, a cycle late, whether the next word is the last.
+_TASK = data.StructLayout(
+    {
+        "writes": 1,
+        "tag": 8,
+        "address": 32,
+        "left": range(MOST_WORDS + 1),
+        "status": 2,
+        "done": range(MOST_WORDS + 1),
+        "last": 1,
+    }
+)
 
 
 class HostLink(wiring.Component):
@@ -33,7 +57,7 @@ class HostLink(wiring.Component):
     Members
     -------
     i : In(stream.Signature(8, always_ready=True))
-        Bytes from the host.
+        Bytes from the host, as far apart as :class:`.FrameReceiver` asks for.
     o : Out(stream.Signature(8))
         Bytes to the host.
     memory, registers : Out(word_bus_signature())
@@ -72,119 +96,124 @@ class HostLink(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver()
         m.submodules.sender = sender = FrameSender()
         connect(m, flipped(self.i), receiver.i)
-        m.submodules.replies = replies = Skid(body_layout())
-        connect(m, replies.o, sender.i)
         connect(m, sender.o, flipped(self.o))
 
-        request = Signal(request_layout(), reset_less=True)  # what is not needed later goes
-        status, done = Signal(ReplyStatus), Signal(range(MOST_WORDS + 1))
-        bus = self._reach(m, request, done, receiver)
-        last = Signal()  # a cycle late: between two words there are two
-        m.d.sync += last.eq(done + 1 == request.words)
-        m.d.comb += [receiver.read_addr.eq(done), receiver.needed.eq(done)]
-        with m.FSM() as states:
-            m.d.comb += receiver.busy.eq(~states.ongoing("IDLE"))
-            with m.State("IDLE"):
-                found = self._judge(m, receiver.request)
-                m.d.sync += [request.eq(receiver.request), done.eq(0), status.eq(found)]
-                with m.If(receiver.valid):
-                    m.next = "CHECK"
+        task = Signal(_TASK, reset_less=True)
+        found = self._judge(m, receiver.request)
+        bus = self._reach(m, task, receiver)
+        m.d.sync += task.last.eq(task.left == 1)  # between two words there are two
+        m.d.comb += [receiver.read_addr.eq(task.done), receiver.needed.eq(task.done)]
+        with m.If(~receiver.busy):
+            m.d.sync += [
+                task.tag.eq(receiver.request.tag),
+                task.address.eq(receiver.request.address),
+                task.writes.eq(receiver.request.command == Command.WRITE),
+                task.left.eq(receiver.request.words),
+                *(task.done.eq(0), task.status.eq(found)),
+            ]
+        with m.FSM():
+            with m.State("IDLE"), m.If(receiver.valid):
+                m.d.sync += receiver.busy.eq(1)
+                m.next = "CHECK"
+            self._answer_states(m, sender.i, bus, task, receiver.busy)
             with m.State("CHECK"):  # the first word comes from the receiver's buffer
-                m.next = "STATUS"
-                with m.If((status == ReplyStatus.OK) & (request.command == Command.WRITE)):
+                m.next = "ANSWER"
+                with m.If((task.status == ReplyStatus.OK) & task.writes):
                     m.next = "WRITE"
-            self._write_states(m, bus, done, last)
-            self._status_states(m, replies.i, status, request)
-            self._read_states(m, replies.i, bus, done, last)
+            with m.State("WRITE"):
+                m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
+                with m.If(bus.ready):
+                    m.d.sync += [task.done.eq(task.done + 1), task.left.eq(task.left - 1)]
+                    m.next = "FETCH"
+                    with m.If(task.last):
+                        m.next = "ANSWER"
+            with m.State("FETCH"):  # the next one comes a cycle later
+                m.next = "READ"
+                with m.If(task.writes):
+                    m.next = "WRITE"
         return m
 
-    def _write_states(self, m, bus, done, last):
-        """Move words from the receiver's buffer, which gives the next one a cycle later."""
-        with m.State("WRITE"):
-            m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
-            with m.If(bus.ready):
-                m.d.sync += done.eq(done + 1)
-                m.next = "FETCH"
-                with m.If(last):
-                    m.next = "STATUS"
-        with m.State("FETCH"):
-            m.next = "WRITE"
-
-    def _status_states(self, m, reply, status, request):
-        """Answer with status and tag."""
-        reads = (status == ReplyStatus.OK) & (request.command == Command.READ)
-        with m.State("STATUS"):
-            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(status)]
-            with m.If(reply.ready):
-                m.next = "TAG"
-        with m.State("TAG"):
-            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(request.tag), reply.p.last.eq(~reads)]
-            with m.If(reply.ready):
-                m.next = "IDLE"
-                with m.If(reads):
-                    m.next = "READ"
-
-    def _read_states(self, m, reply, bus, done, last):
-        """Append words to the answer, byte by byte."""
+    def _answer_states(self, m, reply, bus, task, busy):
+        """Answer with status and tag, then with words, byte by byte."""
+        reads = (task.status == ReplyStatus.OK) & ~task.writes
         word, position = Signal(WORD_BITS, reset_less=True), Signal(range(4))
+        heads = Signal()  # the bytes are those of the reply's header
+        m.d.comb += reply.p.byte.eq(word[:8])
+        with m.State("ANSWER"):
+            m.d.sync += word.eq(Cat(task.status, Const(0, 8 - len(task.status)), task.tag))
+            m.d.sync += [heads.eq(1), position.eq(4 - REPLY_HEADER_BYTES), reply.valid.eq(1)]
+            m.next = "BYTES"
         with m.State("READ"):
             m.d.comb += bus.valid.eq(1)
             m.d.sync += word.eq(bus.read_data)
             with m.If(bus.ready):
+                m.d.sync += reply.valid.eq(1)
                 m.next = "BYTES"
         with m.State("BYTES"):
-            m.d.comb += [reply.valid.eq(1), reply.p.byte.eq(word[:8])]
-            m.d.comb += reply.p.last.eq(last & (position == 3))
+            over = Mux(heads, ~reads, task.last)
+            m.d.comb += reply.p.last.eq(over & (position == 3))
             with m.If(reply.ready):
                 m.d.sync += [position.eq(position + 1), word.eq(word >> 8)]
                 with m.If(position == 3):
-                    m.d.sync += done.eq(done + 1)
-                    m.next = "READ"
-                    with m.If(last):
+                    m.d.sync += heads.eq(0)
+                    with m.If(~heads):
+                        m.d.sync += [task.done.eq(task.done + 1), task.left.eq(task.left - 1)]
+                    m.next = "FETCH"
+                    m.d.sync += reply.valid.eq(0)
+                    with m.If(over):
+                        m.d.sync += busy.eq(0)
                         m.next = "IDLE"
 
     def _judge(self, m, request):
-        """Return whether a request can be carried out."""
+        """Return whether a request can be carried out; a cycle late, which it waits for."""
         address = data.View(_ADDRESS, request.address)
         size = Signal(range(max(self.sizes.values()) + 1))
-        end = Signal(len(size) + 1)
+        end = Signal(len(size) + 1, reset_less=True)
+        near, fits = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += size.eq(0)
         with m.Switch(address.area):
             for area, area_bytes in self.sizes.items():
                 with m.Case(area):
-                    m.d.comb += size.eq(area_bytes)
-        m.d.comb += end.eq(address.byte[: len(size)] + (request.words[: self._amount_bits] << 2))
-        near = ~address.byte[len(size) :].any()
-        inside = near & (end <= size) & (address.byte[:2] == 0)
+                    m.d.sync += size.eq(area_bytes)
         writes = request.command == Command.WRITE
         known = writes | (request.command == Command.READ)
-        amount = (request.words != 0) & (request.words <= MOST_WORDS)
-        fits = amount & (request.data_bytes == Mux(writes, request.words << 2, 0))
         writable = ~writes | (address.area != Area.LINK)
-        place = Mux(inside & writable, ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
-        return Mux(known & fits, place, ReplyStatus.BAD_REQUEST)
+        aligned = address.byte[:2] == 0
+        amount = (request.words != 0) & (request.words <= MOST_WORDS)
+        given = request.data_bytes == Mux(writes, request.words << 2, 0)
+        m.d.sync += [
+            end.eq(address.byte[: len(size)] + (request.words[: self._amount_bits] << 2)),
+            near.eq(~address.byte[len(size) :].any() & aligned & writable),
+            fits.eq(known & amount & given),
+        ]
+        place = Mux(near & (end <= size), ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
+        return Mux(fits, place, ReplyStatus.BAD_REQUEST)
 
-    def _reach(self, m, request, done, receiver):
-        """Connect the bus of the area that a request is for; return it."""
+    def _reach(self, m, task, receiver):
+        """Connect the bus of the area that a task is for; return it."""
         bus = word_bus_signature().create()
-        address = data.View(_ADDRESS, request.address)
+        address = data.View(_ADDRESS, task.address)
         words = {Area.MEMORY: self.memory, Area.REGISTERS: self.registers}
+        # What a word is read from is known for a cycle, as the last word is.
+        ready, choices = [], []
         for area, port in words.items():
-            chosen = address.area == area
+            chosen = Signal(name=f"reaches_{area.name.lower()}")
+            m.d.sync += chosen.eq(address.area == area)
             m.d.comb += [
                 port.valid.eq(bus.valid & chosen),
                 port.write.eq(bus.write),
-                port.addr.eq(address.byte[2 : self._place_bits] + done),
+                port.addr.eq(address.byte[2 : self._place_bits] + task.done),
                 port.write_data.eq(receiver.read_data),
             ]
-            with m.If(chosen):
-                m.d.comb += [bus.ready.eq(port.ready), bus.read_data.eq(port.read_data)]
-        facts = self._facts(m, receiver)
-        with m.If(address.area == Area.LINK):
-            m.d.comb += bus.ready.eq(1)
-            with m.Switch((address.byte[2:] + done)[: len(LinkWord).bit_length()]):
-                for number, value in facts.items():
-                    with m.Case(number):
-                        m.d.comb += bus.read_data.eq(value)
+            ready.append(chosen & port.ready)
+            choices.append(Mux(chosen, port.read_data, 0))
+        place = (address.byte[2:] + task.done)[: len(LinkWord).bit_length()]
+        for number, value in self._facts(m, receiver).items():
+            chosen = Signal(name=f"reads_{number.name.lower()}")
+            m.d.sync += chosen.eq((address.area == Area.LINK) & (place == number))
+            ready.append(chosen)
+            choices.append(Mux(chosen, value, 0))
+        m.d.comb += [bus.ready.eq(Cat(ready).any()), bus.read_data.eq(reduce(or_, choices))]
         return bus
 
     def _facts(self, m, receiver):

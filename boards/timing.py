@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Step", "Timing", "read_timing"]
 
@@ -67,7 +68,7 @@ def read_timing(path: Path) -> Timing:
     )
 
 
-def _named(steps: list[dict]) -> tuple[Step, ...]:
+def _named(steps: list[dict[str, Any]]) -> tuple[Step, ...]:
     """Return the signals on a path, each once, carry chains as one."""
     found: list[Step] = []
     at = 0.0

@@ -1,6 +1,6 @@
 """Uart: bytes on two wires, eight bits, no parity, one stop bit."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -61,21 +61,25 @@ class UartReceiver(wiring.Component):
         m = Module()
         rx = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
-        wait = Signal(range(self.divisor + self.divisor // 2))
-        left = Signal(range(_BITS + 2))
+        # Below 0 once it is over, which one bit tells.
+        wait = Signal(signed(range(self.divisor + self.divisor // 2).stop.bit_length() + 1))
+        left = Signal(range(_BITS + 1))
+        takes, stops = Signal(), Signal()
         bits = Signal(_BITS, reset_less=True)
         before = Signal(init=1)
         m.d.sync += before.eq(rx)
         m.d.sync += self.o.valid.eq(0)
         first = self.divisor + self.divisor // 2 - 2  # to the middle of the first data bit
-        with m.If((left == 0) & before & ~rx):
-            m.d.sync += [left.eq(_BITS + 1), wait.eq(first)]
-        with m.Elif(wait != 0):
+        m.d.sync += stops.eq(left == 0)
+        with m.If(~takes):
+            m.d.sync += [wait.eq(first - 1), left.eq(_BITS)]
+            m.d.sync += takes.eq(before & ~rx)
+        with m.Elif(~wait[-1]):
             m.d.sync += wait.eq(wait - 1)
-        with m.Elif(left != 0):
-            m.d.sync += [left.eq(left - 1), wait.eq(self.divisor - 1)]
-            with m.If(left == 1):  # the stop bit
-                m.d.sync += self.o.valid.eq(rx)
+        with m.Else():
+            m.d.sync += [left.eq(left - 1), wait.eq(self.divisor - 2)]
+            with m.If(stops):
+                m.d.sync += [self.o.valid.eq(rx), takes.eq(0)]
             with m.Else():
                 m.d.sync += bits.eq(Cat(bits[1:], rx))
         m.d.comb += self.o.payload.eq(bits)
@@ -104,19 +108,21 @@ class UartTransmitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        wait = Signal(range(self.divisor))
-        left = Signal(range(_BITS + 3))
+        wait = Signal(signed((self.divisor - 1).bit_length() + 1))  # below 0 once it is over
+        left = Signal(range(_BITS + 2))
+        sends, ends = Signal(), Signal()
         bits = Signal(_BITS + 1, reset_less=True)
-        m.d.comb += self.i.ready.eq(left == 0)
-        with m.If(left == 0):
-            m.d.sync += self.tx.eq(1)
-            with m.If(self.i.valid):
-                m.d.sync += [bits.eq(Cat(self.i.payload, 1)), left.eq(_BITS + 2)]
-                m.d.sync += [self.tx.eq(0), wait.eq(self.divisor - 1)]
-        with m.Elif(wait != 0):
+        m.d.comb += self.i.ready.eq(~sends)
+        m.d.sync += ends.eq(left == 0)
+        with m.If(~sends):
+            m.d.sync += [bits.eq(Cat(self.i.payload, 1)), left.eq(_BITS + 1)]
+            m.d.sync += [sends.eq(self.i.valid), self.tx.eq(~self.i.valid)]
+            m.d.sync += wait.eq(self.divisor - 2)
+        with m.Elif(~wait[-1]):
             m.d.sync += wait.eq(wait - 1)
         with m.Else():
-            m.d.sync += [left.eq(left - 1), wait.eq(self.divisor - 1)]
-            with m.If(left != 1):
-                m.d.sync += [self.tx.eq(bits[0]), bits.eq(Cat(bits[1:], 1))]
+            m.d.sync += [left.eq(left - 1), wait.eq(self.divisor - 2)]
+            m.d.sync += [self.tx.eq(bits[0]), bits.eq(Cat(bits[1:], 1))]
+            with m.If(ends):
+                m.d.sync += sends.eq(0)
         return m

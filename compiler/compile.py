@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import INDEX_BITS, Instruction, Opcode, encode
+from ..isa.instructions import Instruction, Opcode, encode
 from ..isa.program import TILE_COLUMNS, HostStep, Layer, Place, Program, Segment
-from ..isa.serial import ADDRESS_BITS, COUNT_BITS
-from ..isa.serial import INDEX_BITS as SERIAL_INDEX_BITS
+from ..isa.reach import address_bits, index_bits, longest_side
 from ..quant.blob import graph_to_bytes
 from ..quant.graph import QuantGraph
 from .audit import audit
@@ -27,7 +26,7 @@ from .segments import Part, parts_of
 from .storage import External, Storage
 from .tuning import Tuning
 
-__all__ = ["MAX_SIZE", "compile_graph"]
+__all__ = ["compile_graph"]
 
 #: Called with the name of a stage and its listing.
 Dump = Callable[[str, str], None]
@@ -35,11 +34,8 @@ Dump = Callable[[str, str], None]
 #: Called with the parts that are compiled and their number.
 Progress = Callable[[int, int], None]
 
-#: Largest sizes that instructions can say.
-MAX_SIZE, MAX_POSITION = 4095, (1 << 16) - 1
-
-#: Bytes of memory that a serial machine reaches.
-_SERIAL = 1 << ADDRESS_BITS
+#: Channels that instructions can say.
+_MAX_CHANNELS = (1 << 16) - 1
 
 
 def compile_graph(
@@ -100,10 +96,10 @@ class _Compiler:
 
     def __post_init__(self) -> None:
         self.constants = Constants(self.config)
-        limit = min(MAX_SIZE, (1 << COUNT_BITS) - 1) if self.config.serial else MAX_SIZE
+        limit = longest_side(self.config)
         for name, tensor in self.graph.tensors.items():
             channels, height, width = tensor.shape
-            if max(height, width) > limit or channels > MAX_POSITION:
+            if max(height, width) > limit or channels > _MAX_CHANNELS:
                 raise CompileError(
                     f"{name}: a feature map of {channels}x{height}x{width} is too large; "
                     f"rows and columns can be at most {limit}"
@@ -176,7 +172,7 @@ class _Compiler:
             self.layer_of.append(-1 if entry.item is None else base + entry.item.op)
             if entry.instruction.opcode is Opcode.VECTOR and isinstance(entry.item, Vector):
                 self.tiles.append((first + offset, *self._tile(entry.item, planned)))
-        bits = SERIAL_INDEX_BITS if self.config.serial else INDEX_BITS
+        bits = index_bits(self.config)
         if len(emitted) >= 1 << bits:
             raise CompileError(
                 f"{len(emitted)} instructions are too many for one segment; {1 << bits} are"
@@ -197,12 +193,14 @@ class _Compiler:
         for name in self.graph.inputs:
             if name not in self.places:
                 raise CompileError(f"{name}: an input that no layer reads")
-        if self.config.serial and sum(self.sizes) + len(self.code) * INSTRUCTION_BYTES > _SERIAL:
+        reached = 1 << address_bits(self.config)
+        needed = sum(self.sizes) + len(self.code) * INSTRUCTION_BYTES
+        if self.config.serial and needed > reached:
             raise CompileError(
                 f"constants and feature maps of {sum(self.sizes)} bytes are too many: "
-                f"{self.config.name} reaches {_SERIAL} bytes of memory, instructions included"
+                f"{self.config.name} reaches {reached} bytes of memory, instructions included"
             )
-        if max(self.sizes) >= 1 << 32:
+        if max(self.sizes) >= reached:
             raise CompileError(f"a memory region needs {max(self.sizes)} bytes, beyond 4 GiB")
         for instructions in self.segments:
             audit(instructions, self.config, self.sizes)

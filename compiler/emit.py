@@ -4,19 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..isa.config import Config
-from ..isa.instructions import (
-    ENGINES,
-    FORMATS,
-    Buffer,
-    Instruction,
-    Opcode,
-    VectorSource,
-)
-from .errors import CompileError
-from .items import Item, LoadArea, LoadSlot, Mac, Store, Vector
-from .ops import PARTS, ArrayOp, Op, VectorOp, View
+from ..isa.instructions import ENGINES, Buffer, Instruction, Opcode, VectorSource
+from .fields import bit_loops, bit_work, check_fields, requantize
+from .items import Area, Item, LoadArea, LoadSlot, Mac, Store, Vector
+from .ops import PARTS, ArrayOp, VectorOp, View
 from .order import Plan
-from .weights import Piece
+from .storage import External
 
 __all__ = ["Emitted", "emit"]
 
@@ -42,7 +35,7 @@ def emit(
     for item, needed in zip(items, waits, strict=True):
         tokens = {f"wait_{e.name.lower()}": needed[e] for e in ENGINES}
         for opcode, fields in emitter.instructions(item):
-            _check_fields(plans[item.op].op, opcode, fields | tokens)
+            check_fields(plans[item.op].op, opcode, fields | tokens)
             if opcode in (Opcode.MAC_LOOPS, Opcode.VECTOR_LOOPS, Opcode.VECTOR_REQUANTIZE):
                 if settings.get(opcode) == fields:
                     continue
@@ -52,17 +45,6 @@ def emit(
                 out.append(Emitted(Instruction(opcode, {**fields, **tokens}), item))
     out.append(Emitted(Instruction(Opcode.END, {}), None))
     return out
-
-
-def _check_fields(op: Op, opcode: Opcode, fields: dict[str, int]) -> None:
-    """Check that all values fit the instruction's fields."""
-    for field in FORMATS[opcode]:
-        value = fields.get(field.name, field.low if field.name == "opcode" else 0)
-        if not field.low <= value <= field.high:
-            raise CompileError(
-                f"{op.name}: {opcode.name}.{field.name} must be {field.low}…{field.high}, "
-                f"not {value}"
-            )
 
 
 Fields = tuple[Opcode, dict[str, int]]
@@ -100,41 +82,36 @@ class _Emitter:
         )
 
     def _load_area(self, item: LoadArea) -> Iterator[Fields]:
-        area, source = item.area, item.source
-        size = self.config.word_bytes
-        pitch = source.view.map.height * area.row_words
-        first = (area.block - source.view.block) * pitch + area.y * area.row_words
-        yield (
-            Opcode.LOAD,
-            {
-                "region": source.region,
-                "offset": source.offset + first * size,
-                "buffer": int(Buffer.ACTIVATION),
-                "addr": area.addr,
-                "words": area.block_words,
-                "runs": area.blocks,
-                "memory_pitch": pitch * size,
-                "pitch": area.block_words,
-            },
-        )
+        area = item.area
+        fields = {
+            **self._outside(item.source, area, area.block, area.y),
+            "buffer": int(Buffer.ACTIVATION),
+            "addr": area.addr,
+            "words": area.block_words,
+            "runs": area.blocks,
+        }
+        yield Opcode.LOAD, fields
 
     def _store(self, item: Store) -> Iterator[Fields]:
-        area, target = item.area, item.target
-        size = self.config.word_bytes
-        pitch = target.view.map.height * area.row_words
-        first = (item.block - target.view.block) * pitch + item.y * area.row_words
-        yield (
-            Opcode.STORE,
-            {
-                "region": target.region,
-                "offset": target.offset + first * size,
-                "addr": area.offset(item.block, item.y),
-                "words": item.rows * area.row_words,
-                "runs": item.blocks,
-                "memory_pitch": pitch * size,
-                "pitch": area.block_words,
-            },
-        )
+        area = item.area
+        fields = {
+            **self._outside(item.target, area, item.block, item.y),
+            "addr": area.offset(item.block, item.y),
+            "words": item.rows * area.row_words,
+            "runs": item.blocks,
+        }
+        yield Opcode.STORE, fields
+
+    def _outside(self, edge: External, area: Area, block: int, row: int) -> dict[str, int]:
+        """Return where rows of an area lie in memory, and from block to block on either side."""
+        pitch = edge.view.map.height * area.row_words
+        first = (block - edge.view.block) * pitch + row * area.row_words
+        return {
+            "region": edge.region,
+            "offset": edge.offset + first * self.config.word_bytes,
+            "memory_pitch": pitch * self.config.word_bytes,
+            "pitch": area.block_words,
+        }
 
     def _mac(self, item: Mac) -> Iterator[Fields]:
         op, tile, piece = self.plans[item.op].op, item.job.tile, item.piece
@@ -168,7 +145,7 @@ class _Emitter:
                 "block_x": self.config.rows if folded else 0,
                 "height": view.map.height,
                 "width": view.map.width * pixel,
-                **_bit_loops(piece),
+                **bit_loops(piece),
             },
         )
         y = tile.y * window.stride[0] + window.origin[0] + piece.kernel_row * window.dilation[0]
@@ -189,7 +166,7 @@ class _Emitter:
                 "y": y,
                 "x": x,
                 "weight_addr": item.slot.addr + item.word,
-                **_bit_work(piece),
+                **bit_work(piece),
             },
         )
 
@@ -232,7 +209,7 @@ class _Emitter:
             loops, start = self._window(item, plan)
             work |= start
         yield Opcode.VECTOR_LOOPS, {**loops, **write}
-        yield Opcode.VECTOR_REQUANTIZE, {**_requantize(op), **residual, **packed}
+        yield Opcode.VECTOR_REQUANTIZE, {**requantize(op), **residual, **packed}
         yield Opcode.VECTOR, work
 
     def _window(self, item: Vector, plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
@@ -275,34 +252,3 @@ class _Emitter:
             "emit_period": walk.emit_period,
         }
         return loops, {"rows": counts[0], "addr": addr, "y": position[0], "x": position[1]}
-
-
-def _bit_loops(piece: Piece) -> dict[str, int]:
-    if piece.bits is None:
-        return {}
-    return {
-        "bitwise": 1,
-        "bipolar_inputs": int(piece.bits.bipolar_inputs),
-        "bipolar_weights": int(piece.bits.bipolar_weights),
-        "lanes": piece.bits.lanes,
-    }
-
-
-def _bit_work(piece: Piece) -> dict[str, int]:
-    if piece.bits is None:
-        return {}
-    return {"double": int(piece.bits.double), "negative": int(piece.bits.negative)}
-
-
-def _requantize(op: Op) -> dict[str, int]:
-    params = op.requantize
-    if op.thresholds:
-        return {"threshold_bits": op.threshold_bits, "out_low": op.thresholds.low}
-    return {
-        "rounding": int(params.rounding),
-        "low": params.low,
-        "high": params.high,
-        "out_shift": params.out_shift,
-        "out_low": params.out_low,
-        "out_high": params.out_high,
-    }

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..isa.config import Config
+from ..isa.reach import longest_side
 from ..isa.thresholds import threshold_bits
 from ..quant import float_graph as fg
 from ..quant import graph as qg
-from .compile import MAX_SIZE
 from .weights import MAX_KERNEL
 
 __all__ = ["Misfit", "misfits"]
@@ -55,8 +55,9 @@ def _reasons(
     if any(len(shape) < 3 for shape in shapes):
         return
     largest = max(max(shape[1:]) for shape in shapes)
-    if largest > MAX_SIZE:
-        yield f"a feature map of {largest} rows or columns", f"at most {MAX_SIZE}"
+    limit = longest_side(config)
+    if largest > limit:
+        yield f"a feature map of {largest} rows or columns", f"at most {limit}"
     kernel, dilation = _kernel(node)
     if max(kernel) > MAX_KERNEL:
         yield f"a kernel of {kernel[0]}x{kernel[1]}", f"at most {MAX_KERNEL}x{MAX_KERNEL}"

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..isa.instructions import Buffer, Engine
+from .areas import Areas, set_lifetimes
 from .constants import Chunk
 from .items import Area, Item, LoadArea, LoadSlot, Mac, Slot, Store, Vector
-from .ops import ArrayOp, Op, View
+from .ops import ArrayOp, Op
 from .order import Job, Plan
 from .ring import place_slots
-from .storage import External, Storage
-from .tiling import Tile, blocks_of, map_blocks
+from .storage import Storage
+from .tiling import Tile
 
 __all__ = ["sequence"]
 
@@ -36,15 +37,7 @@ def sequence(
         Weights or parameters of jobs that run at the same time do not fit their buffers.
     """
     builder = _Sequence(plans, jobs, storage, hurry)
-    return builder.build(), builder.areas()
-
-
-@dataclass
-class _Span:
-    """First and last unit of work that uses something."""
-
-    first: int
-    last: int
+    return builder.build(), builder.areas.all()
 
 
 @dataclass(frozen=True)
@@ -71,16 +64,9 @@ class _Sequence:
         self.config, self.hurry = storage.config, hurry
         self.starts: list[int] = []  # of each unit of work: a MAC or VECTOR instruction
         self.keyed: list[tuple[Key, Item]] = []
-        self.whole: dict[str, Area] = {}
-        self.bands: dict[tuple[int | str, ...], Area] = {}
-        self.spans: dict[Area, _Span] = {}
-        self.origins: dict[Area, tuple[int, External]] = {}
+        self.areas = Areas(plans, storage)
         self.slots: dict[tuple[int, ...], Slot] = {}
         self.stored: dict[str, list[_Stored]] = {}
-
-    def areas(self) -> list[Area]:
-        """Return every area."""
-        return [*self.whole.values(), *self.bands.values()]
 
     def build(self) -> list[Item]:
         for job in self.jobs:
@@ -94,7 +80,7 @@ class _Sequence:
         self._load_areas()
         self.keyed.sort(key=lambda entry: entry[0])
         items = [item for _, item in self.keyed]
-        _lifetimes(items)
+        set_lifetimes(items)
         return items
 
     def _put(self, position: int, rank: int, item: Item) -> None:
@@ -109,7 +95,7 @@ class _Sequence:
         plan, tile = self.plans[job.tile.op], job.tile
         for index, (piece, chunk, word) in enumerate(plan.constants.blocks[tile.block].pieces):
             position = len(self.starts)
-            area = self._input(position, tile, op.sources[piece.source].view, windowed=True)
+            area = self.areas.input(position, tile, op.sources[piece.source].view, windowed=True)
             slot = self._slot(position, tile, Buffer.WEIGHT, chunk)
             item = Mac(
                 op=tile.op,
@@ -129,9 +115,9 @@ class _Sequence:
         source = residual = None
         if not isinstance(op, ArrayOp):
             view = op.inputs[0][1]
-            source = self._input(position, tile, view, windowed=True)
+            source = self.areas.input(position, tile, view, windowed=True)
         if op.residual:
-            residual = self._input(position, tile, op.residual.view, windowed=False)
+            residual = self.areas.input(position, tile, op.residual.view, windowed=False)
         for plane in range(max(1, op.out.map.planes)):
             item = Vector(
                 op=tile.op,
@@ -140,7 +126,7 @@ class _Sequence:
                 word=word,
                 source=source,
                 residual=residual,
-                out=self._output(tile, op),
+                out=self.areas.output(tile, op),
                 plane=plane,
             )
             self._unit(job, item)
@@ -164,72 +150,6 @@ class _Sequence:
         self.slots[key].last = position
         return self.slots[key]
 
-    def _input(self, position: int, tile: Tile, view: View, *, windowed: bool) -> Area:
-        op, storage = self.plans[tile.op].op, self.storage
-        if view.map.name in storage.streams:
-            area = self._piece(view, tile)
-        elif not storage.spilled(view.map):
-            area = self._whole(view)
-        else:
-            rows = (tile.y, tile.y + tile.rows)
-            if windowed:
-                rows = op.window.rows(tile.y, tile.rows, view.map.height)
-            block, count = view.block, blocks_of(view, self.config)
-            if not (windowed and isinstance(op, ArrayOp)):
-                block, count = view.block + tile.group[0], tile.group[1]
-            key = (tile.op, tile.band, view.map.name, block, count, *rows)
-            if key not in self.bands:
-                self.bands[key] = self._area(view, block, count, rows)
-            area = self.bands[key]
-        span = self.spans.setdefault(area, _Span(position, position))
-        span.last = position
-        spilled_or_input = storage.spilled(view.map) or any(
-            edge.view.map.name == view.map.name for edge in storage.inputs
-        )
-        if spilled_or_input and area not in self.origins:
-            self.origins[area] = (tile.op, storage.source(view.map))
-        return area
-
-    def _area(self, view: View, block: int, blocks: int, rows: tuple[int, int]) -> Area:
-        return Area(
-            name=view.map.name,
-            block=block,
-            blocks=blocks,
-            y=rows[0],
-            rows=rows[1] - rows[0],
-            row_words=self.storage.row_words(view.map),
-        )
-
-    def _whole(self, view: View) -> Area:
-        storage = view.map
-        if storage.name not in self.whole:
-            blocks = 1 if storage.folded else -(-storage.channels // self.config.columns)
-            self.whole[storage.name] = self._area(view, 0, blocks, (0, storage.height))
-        return self.whole[storage.name]
-
-    def _piece(self, view: View, tile: Tile) -> Area:
-        """Return the piece of a stream that a tile makes or reads."""
-        stream, name = self.storage.streams[view.map.name], view.map.name
-        block, count = tile.block, 1
-        if not stream.by_block:
-            block, count = 0, map_blocks(view.map, self.config)
-        key = (name, tile.chunk, block)
-        if key not in self.bands:
-            self.bands[key] = self._area(view, block, count, stream.rows[tile.chunk])
-        return self.bands[key]
-
-    def _output(self, tile: Tile, op: Op) -> Area:
-        if op.out.map.name in self.storage.streams:
-            return self._piece(op.out, tile)
-        if not self.storage.spilled(op.out.map):
-            return self._whole(op.out)
-        block, count = op.out.block + tile.group[0], tile.group[1]
-        key = (tile.op, tile.band, op.out.map.name, block, "out")
-        if key not in self.bands:
-            rows = (tile.y, tile.y + tile.rows)
-            self.bands[key] = self._area(op.out, block, count, rows)
-        return self.bands[key]
-
     def _store(self, position: int, tile: Tile, op: Op) -> None:
         storage, name = self.storage, op.out.map.name
         targets = {e.tensor: e for e in storage.outputs if e.view.map.name == name}
@@ -246,7 +166,7 @@ class _Sequence:
                 continue
             item = Store(
                 op=tile.op,
-                area=self._output(tile, op),
+                area=self.areas.output(tile, op),
                 target=target,
                 block=first,
                 blocks=stop - first,
@@ -281,8 +201,8 @@ class _Sequence:
                 self._put(position, 1, LoadSlot(op=slot.op, slot=slot))
 
     def _load_areas(self) -> None:
-        for area, (op, source) in self.origins.items():
-            first = self.spans[area].first
+        for area, (op, source) in self.areas.origins.items():
+            first = self.areas.first_use[area]
             position = first
             if self.hurry:
                 position = self._before(first, LEAD_ROWS + 2 * self._cycles(area.words))
@@ -292,13 +212,3 @@ class _Sequence:
             if position > first:
                 raise AssertionError(f"rows of {area.name} are needed before they are stored")
             self._put(position, 1, LoadArea(op=op, area=area, source=source))
-
-
-def _lifetimes(items: Sequence[Item]) -> None:
-    """Set first and last use of every area."""
-    for position, item in enumerate(items):
-        for name in ("area", "source", "residual", "out"):
-            area = getattr(item, name, None)
-            if isinstance(area, Area):
-                area.begin = position if area.begin < 0 else area.begin
-                area.end = position

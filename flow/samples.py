@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +16,10 @@ __all__ = ["read_arrays", "read_samples"]
 
 #: Largest array that is read, in bytes.
 MAX_BYTES = 1 << 31
+
+#: What a damaged file raises. zipfile raises RuntimeError for a member that is encrypted, and its
+#: subclass NotImplementedError for stronger encryption and for compression that it does not know.
+_UNREADABLE = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
 
 Array = NDArray[Any]
 
@@ -42,7 +47,7 @@ def read_samples(path: str | Path, names: Sequence[str]) -> dict[str, Array]:
             arrays = _from_archive(file, names) if zipped else _from_array(path, file, names)
     except FlowError as error:
         raise FlowError(f"{path}: {error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _UNREADABLE as error:
         allowed = "an array that numpy.save or numpy.savez wrote"
         raise FlowError(f"{path}: not {allowed}, or a truncated one ({error})") from error
     for name, array in arrays.items():
@@ -72,7 +77,7 @@ def read_arrays(path: str | Path) -> dict[str, Array]:
             }
     except FlowError as error:
         raise FlowError(f"{path}: {error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise FlowError(f"{path}: not an .npz file, or a truncated one ({error})") from error
 
 
@@ -95,6 +100,8 @@ def _from_archive(file: IO[bytes], names: Sequence[str]) -> dict[str, Array]:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        raise FlowError(f"{info.filename} is compressed in another way than numpy.savez does")
     with archive.open(info) as file:
         return _read(file, info.file_size)
 

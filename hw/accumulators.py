@@ -80,12 +80,12 @@ class Accumulators(wiring.Component):
     @classmethod
     def done_latency(cls, config: Config) -> int:
         """Return the cycles from the last operation of a job to ``done``."""
-        return config.rows + config.columns + cls._WRITES - 1
+        return config.rows + config.columns + cls._WRITES - 1 + config.pipeline
 
     def elaborate(self, platform):
         m = Module()
         # Column c reads with operation c of the chain, adds with c + 2 and writes with c + 3.
-        columns, wait = self.config.columns, self.config.rows - 1
+        columns, wait = self.config.columns, self.config.rows - 1 + self.config.pipeline
         chain = [self.operation]
         for index in range(wait + columns + self._WRITES):
             chain.append(Signal.like(self.operation, name=f"operation_{index}"))

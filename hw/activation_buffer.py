@@ -7,7 +7,14 @@ from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
 from ..isa.config import Config
-from .interfaces import read_signature, result_layout, window_read_signature, write_layout
+from ..isa.timing import load_banks
+from .interfaces import (
+    read_latency,
+    read_signature,
+    result_layout,
+    window_read_signature,
+    write_layout,
+)
 from .storage import storage
 
 __all__ = ["ActivationBuffer"]
@@ -18,7 +25,7 @@ class ActivationBuffer(wiring.Component):
 
     Word ``a`` lies in bank ``a % banks``. In each cycle the feeder reads first, then the vector
     unit and the store engine read from banks that are left; likewise the vector unit writes first
-    and the load engine waits while its bank is taken. Nobody may
+    and the load engine waits while its bank is taken (with ``pipeline``: any bank). Nobody may
     read a word in the cycle in which it is written.
 
     Parameters
@@ -37,9 +44,6 @@ class ActivationBuffer(wiring.Component):
     load_write : In(stream.Signature(write_layout(config.activation_words, config)))
         Words to write.
     """
-
-    #: Cycles from an address to its data.
-    latency = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -63,29 +67,33 @@ class ActivationBuffer(wiring.Component):
         m = Module()
         banks = self.config.activation_banks
         words = Signal(data.ArrayLayout(8 * self.config.word_bytes, banks))
-        feeder_uses, vector_uses = Signal(banks), Signal(banks)
+        # Memories give their words late in a cycle: a register before the choice of banks is worth
+        # more than one behind it.
+        arrives = "sync" if read_latency(self.config) > 1 else "comb"
         for bank, contents in enumerate(self.contents):
             m.submodules[f"bank_{bank}"] = words_of_bank = storage(contents)
             bytewise = {"granularity": 8} if self.config.bit_lanes else {}
             self._write(m, bank, words_of_bank.write_port(**bytewise))
             read = words_of_bank.read_port()
-            self._read(m, bank, read, feeder_uses[bank], vector_uses[bank])
-            m.d.comb += words[bank].eq(read.data)
+            self._read(m, bank, read)
+            m.d[arrives] += words[bank].eq(read.data)
 
         vector, store = self.vector, self.store
         vector_bank, store_bank = self._bank(vector.addr.payload), self._bank(store.addr.payload)
+        both = vector.addr.valid & (vector_bank == store_bank)
         m.d.comb += [
-            vector.addr.ready.eq(~feeder_uses.bit_select(vector_bank, 1)),
-            store.addr.ready.eq(~(feeder_uses | vector_uses).bit_select(store_bank, 1)),
+            vector.addr.ready.eq(~self.feeder.banks.bit_select(vector_bank, 1)),
+            store.addr.ready.eq(~self.feeder.banks.bit_select(store_bank, 1) & ~both),
         ]
-        lower, upper = Signal(range(banks)), Signal(range(banks))
-        vector_reads, store_reads = Signal(range(banks)), Signal(range(banks))
-        m.d.sync += [
-            lower.eq(self._bank(self.feeder.addr)),
-            upper.eq(self._bank(self.feeder.addr) + 1),
-            vector_reads.eq(vector_bank),
-            store_reads.eq(store_bank),
-        ]
+        lower, upper, vector_reads, store_reads = (
+            self._read_from(m, bank, name)
+            for bank, name in (
+                (self._bank(self.feeder.addr), "lower"),
+                ((self._bank(self.feeder.addr) + 1)[: self._bank_bits], "upper"),
+                (vector_bank, "vector_reads"),
+                (store_bank, "store_reads"),
+            )
+        )
         m.d.comb += [
             self.feeder.data.eq(Cat(words[lower], words[upper])),
             vector.data.eq(words[vector_reads]),
@@ -93,7 +101,7 @@ class ActivationBuffer(wiring.Component):
         ]
         m.d.comb += self.vector_write.ready.eq(1)
         write_bank = self._bank(self.vector_write.p.addr)
-        others = write_bank != self._bank(self.load_write.p.addr)
+        others = write_bank != self._bank(self.load_write.p.addr) if load_banks(self.config) else 0
         m.d.comb += self.load_write.ready.eq(~self.vector_write.valid | others)
         return m
 
@@ -103,23 +111,29 @@ class ActivationBuffer(wiring.Component):
     def _row(self, addr):
         return addr[self._bank_bits :]
 
-    def _read(self, m, bank, port, feeder_uses, vector_uses):
+    def _read_from(self, m, bank, name):
+        """Return a bank when its word has come."""
+        for cycle in range(read_latency(self.config)):
+            later = Signal(self._bank_bits, name=f"{name}_{cycle}", reset_less=True)
+            m.d.sync += later.eq(bank)
+            bank = later
+        return bank
+
+    def _read(self, m, bank, port):
         """Choose what a bank reads."""
         feeder, vector, store = self.feeder, self.vector.addr, self.store.addr
-        starts, follows = self._bank(feeder.addr) == bank, self._bank(feeder.addr + 1) == bank
+        starts = self._bank(feeder.addr) == bank
         row = self._row(feeder.addr)
         if bank == 0:  # a word that follows one in the last bank lies one row further, or first
             beyond = Mux(row == self.contents[0].depth - 1, 0, row + 1)
             row = Mux(starts, row, beyond)
         m.d.comb += [
-            feeder_uses.eq(feeder.valid & (starts | (feeder.wide & follows))),
-            vector_uses.eq(vector.valid & (self._bank(vector.payload) == bank)),
             port.en.eq(1),
             port.addr.eq(self._row(store.payload)),
         ]
-        with m.If(feeder_uses):
+        with m.If(feeder.banks[bank]):
             m.d.comb += port.addr.eq(row)
-        with m.Elif(vector_uses):
+        with m.Elif(vector.valid & (self._bank(vector.payload) == bank)):
             m.d.comb += port.addr.eq(self._row(vector.payload))
 
     def _write(self, m, bank, port):
@@ -131,7 +145,8 @@ class ActivationBuffer(wiring.Component):
         if self.config.bit_lanes:
             size = self.config.word_bytes
             writes = Mux(vector_writes, vector.p.mask, load_writes.replicate(size))
-        m.d.comb += [
+        # A cycle later with ``pipeline``: no work that reads the word can have begun by then.
+        m.d["sync" if self.config.pipeline else "comb"] += [
             port.en.eq(writes),
             port.addr.eq(Mux(vector_writes, self._row(vector.p.addr), self._row(load.p.addr))),
             port.data.eq(Mux(vector_writes, vector.p.data, load.p.data)),

@@ -4,9 +4,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from ..isa.reach import ADDRESS_BITS
 
 __all__ = [
-    "ADDRESS_BITS",
     "LITE_ADDRESS_BITS",
     "LITE_DATA_BITS",
     "OUTSTANDING",
@@ -20,9 +20,6 @@ __all__ = [
     "strobed_layout",
     "write_data_layout",
 ]
-
-#: Bits of a byte address in external memory.
-ADDRESS_BITS = 32
 
 #: Bursts in flight, for reads and for writes.
 OUTSTANDING = 16

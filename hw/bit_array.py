@@ -8,6 +8,7 @@ from ..isa.config import Config
 from .and_adder import AndAdder
 from .bit_column import BitColumn, bit_finish_layout, bit_ones_layout, bit_total_width
 from .bit_count import BitCount
+from .mac_column import array_latency
 
 __all__ = ["BitArray", "bit_control_layout", "bit_load_layout"]
 
@@ -76,12 +77,12 @@ class BitArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from operands to the total of column 0: as many as the MacArray takes."""
-        return self.config.rows + 1
+        return array_latency(self.config)
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        counts = BitCount.latency(config.bit_lanes)
+        counts = BitCount.latency(config.bit_lanes, bool(config.pipeline))
         # What column c needs some cycles after its operand lies so many plus c further on.
         controls = self._delayed(m, self._decoded(m), config.columns + counts + 3, "control")
         swaps = self._delayed(m, self.swap, config.columns + counts + 1, "swap")
@@ -176,6 +177,6 @@ class BitArray(wiring.Component):
         return ones
 
     def _count(self, m, name, bits):
-        m.submodules[name] = count = BitCount(self.config.bit_lanes)
+        m.submodules[name] = count = BitCount(self.config.bit_lanes, bool(self.config.pipeline))
         m.d.comb += [count.operands.eq(bits), count.weights.eq(~0)]
         return count

@@ -9,6 +9,7 @@ from ..isa.config import Config
 from .and_adder import AndAdder
 from .bit_count import BitCount
 from .choice_adder import ChoiceAdder
+from .mac_column import array_latency
 
 __all__ = ["BitColumn", "bit_finish_layout", "bit_ones_layout", "bit_total_width"]
 
@@ -91,13 +92,13 @@ class BitColumn(wiring.Component):
     @staticmethod
     def latency(config: Config) -> int:
         """Return the cycles from the operands to their total."""
-        return BitCount.latency(config.bit_lanes) + 4
+        return BitCount.latency(config.bit_lanes, bool(config.pipeline)) + 4
 
     def elaborate(self, platform):
         m = Module()
         lanes = self.config.bit_lanes
         following, weights = (Signal(lanes, name=n, reset_less=True) for n in ("next", "present"))
-        m.submodules.counter = counter = BitCount(lanes)
+        m.submodules.counter = counter = BitCount(lanes, bool(self.config.pipeline))
         m.d.sync += self.passed_operands.eq(self.operands)
         with m.If(self.load):
             m.d.sync += following.eq(self.weights)
@@ -111,7 +112,7 @@ class BitColumn(wiring.Component):
         m.d.sync += total.eq(Mux(finish.doubled, signed_sums << 1, signed_sums))
         with m.If(finish.nothing):
             m.d.sync += total.eq(0)
-        for stage in range(self.config.rows + 1 - self.latency(self.config)):
+        for stage in range(array_latency(self.config) - self.latency(self.config)):
             later = Signal.like(total, name=f"total_{stage}", reset_less=True)
             m.d.sync += later.eq(total)
             total = later

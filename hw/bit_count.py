@@ -47,19 +47,21 @@ class BitCount(wiring.Component):
     ----------
     lanes : int
         A power of two, at least 16.
+    deep : bool
+        The third level has a cycle of its own.
 
     Members
     -------
     operands, weights : In(lanes)
         Bits.
     count : Out(exact_log2(lanes))
-        All lanes but the last that have both, ``latency(lanes)`` cycles later.
+        All lanes but the last that have both, ``latency`` cycles later.
     last : Out(1)
         Whether the last lane has, at the same time: whoever adds to the count takes it as a carry.
     """
 
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
+    def __init__(self, lanes: int, deep: bool = False) -> None:
+        self.lanes, self.deep = lanes, deep
         super().__init__(
             {
                 "operands": In(lanes),
@@ -70,9 +72,9 @@ class BitCount(wiring.Component):
         )
 
     @staticmethod
-    def latency(lanes: int) -> int:
+    def latency(lanes: int, deep: bool = False) -> int:
         """Return the cycles from operands and weights to their count."""
-        return exact_log2(lanes) - 3
+        return exact_log2(lanes) - 3 + deep
 
     def elaborate(self, platform):
         m = Module()
@@ -84,7 +86,7 @@ class BitCount(wiring.Component):
             count, chain = len(numbers) // 2, chains[level if level <= 2 else 0]
             numbers = self._level(chain, numbers, rest[:count])
             rest = rest[count:]
-            if level > 1:  # the lanes that are left wait for their level
+            if level > 1 or self.deep:  # the lanes that are left wait for their level
                 numbers = [self._kept(m, n, f"number_{level}_{k}") for k, n in enumerate(numbers)]
                 rest = [self._held(m, pair, f"lane_{level}_{k}") for k, pair in enumerate(rest)]
             level += 1

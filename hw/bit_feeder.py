@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 from ..isa.config import Config
 from ..isa.instructions import Engine
 from .bit_array import bit_control_layout
-from .interfaces import job_layout
+from .interfaces import job_layout, read_latency
 
 __all__ = ["BitFeeder"]
 
@@ -28,17 +28,14 @@ class BitFeeder(wiring.Component):
     last_block : In(1)
         The operand belongs to the last channel block.
     word : In(config.bit_lanes)
-        What was read for it, ``latency - 1`` cycles later.
+        What was read for it, a cycle before ``bits``.
     inside : In(1)
         With the word: it is an operand, and not padding.
     bits : Out(config.bit_lanes)
-        Operand, ``latency`` cycles after its issue.
+        Operand, ``latency(config)`` cycles after its issue.
     control : Out(bit_control_layout(config))
         Comes with it.
     """
-
-    #: Cycles from the issue of an operand to ``bits``.
-    latency = 4
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -53,6 +50,11 @@ class BitFeeder(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from the issue of an operand to ``bits``."""
+        return 3 + read_latency(config)
+
     def elaborate(self, platform):
         m = Module()
         lanes, loops, work = self.config.bit_lanes, self.job.loops, self.job.work
@@ -64,8 +66,9 @@ class BitFeeder(wiring.Component):
             control.negative.eq(work.negative),
             control.lanes.eq(Mux(self.last_block, loops.lanes, lanes)),
         ]
-        for stage in range(self.latency - 1):
-            if stage == self.latency - 2:
+        stages = self.latency(self.config) - 1
+        for stage in range(stages):
+            if stage == stages - 1:
                 mask = self._mask(m, control.lanes)
             later = Signal.like(control, name=f"control_{stage}", reset_less=True)
             m.d.sync += later.eq(control)

@@ -6,9 +6,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import FORMATS, Opcode
-from .axi import ADDRESS_BITS
-from .interfaces import INDEX_BITS
+from ..isa.instructions import FORMATS, INDEX_BITS, Opcode
+from ..isa.reach import ADDRESS_BITS
 
 __all__ = ["BurstSplitter", "beats_bits", "run_layout"]
 
@@ -43,7 +42,7 @@ class BurstSplitter(wiring.Component):
 
     A burst ends where the address is a multiple of a longest burst, so it crosses no boundary
     of 4 KiB and all but a run's first and last burst have full length. Gives one burst each
-    cycle, over runs too.
+    cycle, over runs too; with ``pipeline`` there is a cycle between runs.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ class BurstSplitter(wiring.Component):
 
         beat = exact_log2(self.config.bus_bytes)
         block = beat + exact_log2(self.burst_beats)
-        room = self.burst_beats - run.addr[beat:block]
+        room = Signal(range(self.burst_beats + 1), reset_less=True)  # to the end of the block
         # Known a cycle ahead: whether the next run is taken hangs on it, and on that whole queues.
         final = Signal(reset_less=True)
         m.d.comb += [
@@ -90,20 +89,29 @@ class BurstSplitter(wiring.Component):
             self.o.p.index.eq(run.index),
             self.o.p.last.eq(run.last & final),
             self.o.p.void.eq(run.void),
-            self.i.ready.eq(~busy | (self.o.ready & final)),
         ]
-
+        # With ``pipeline`` who takes a burst does not decide in the same cycle what comes next.
+        ends = Signal()
+        m.d.comb += [
+            ends.eq(self.o.ready & final),
+            self.i.ready.eq(~busy if self.config.pipeline else ~busy | ends),
+        ]
+        if self.config.pipeline:
+            with m.If(ends):
+                m.d.sync += busy.eq(0)
         with m.If(~busy | self.o.ready):
-            with m.If(~busy | final):
+            with m.If(~busy if self.config.pipeline else ~busy | final):
                 m.d.sync += [
                     busy.eq(self.i.valid),
                     run.eq(self.i.p),
+                    room.eq(self.burst_beats - self.i.p.addr[beat:block]),
                     final.eq(self.i.p.beats <= self.burst_beats - self.i.p.addr[beat:block]),
                 ]
             with m.Else():
                 m.d.sync += [
                     run.addr.eq(Cat(Const(0, block), run.addr[block:] + 1)),
                     run.beats.eq(run.beats - room),
+                    room.eq(self.burst_beats),
                     final.eq(run.beats <= room + self.burst_beats),
                 ]
         return m

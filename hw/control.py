@@ -1,5 +1,8 @@
 """Control: the registers."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
 from amaranth.lib import wiring
@@ -7,11 +10,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import ISA_VERSION, Config
 from ..isa.instructions import ENGINES
+from ..isa.reach import index_bits
 from ..isa.registers import Control as ControlBit
 from ..isa.registers import Error, Status, register
 from ..isa.serial import SERIAL_COUNTERS
 from .axi import LITE_DATA_BITS, axi_lite_signature
-from .interfaces import failure_layout, index_bits
+from .interfaces import failure_layout
 from .register_port import NUMBER_BITS, RegisterPort
 from .runs import settings_members
 from .sequencer import FAILURES, Sequencer
@@ -90,7 +94,9 @@ class Control(wiring.Component):
         enable = Signal()
 
         write = port.write
-        commands = write.valid & (write.number == register("CONTROL").offset // 4) & write.strobe[0]
+        controls = Signal()  # what is written has been there for a cycle
+        m.d.sync += controls.eq((write.number == register("CONTROL").offset // 4) & write.strobe[0])
+        commands = write.valid & controls
         resets = write.data[ControlBit.RESET]
         with m.If(commands):
             m.d.sync += enable.eq(write.data[ControlBit.INTERRUPT_ENABLE])
@@ -125,12 +131,18 @@ class Control(wiring.Component):
         settings = self._settings(m, write, ~sequencer.busy)
         if not self.config.serial:  # where they can only be written
             values |= settings
-        values |= self._counters(m, sequencer.running, sequencer.clear)
-        with m.Switch(port.read_number):
-            for name, value in values.items():
-                with m.Case(register(name).offset // 4):
-                    m.d.comb += port.read_data.eq(value)
+        values |= self._counters(m, sequencer.counts, sequencer.clear)
+        m.d.comb += port.read_data.eq(self._chosen(m, port.read_number, values))
         return m
+
+    def _chosen(self, m, number, values):
+        """Return the register that is read; which one it is has been known for a cycle."""
+        choices = []
+        for name, value in values.items():
+            chosen = Signal(name=f"reads_{name.lower()}")
+            m.d.sync += chosen.eq(number == register(name).offset // 4)
+            choices.append(Mux(chosen, value, 0))
+        return reduce(or_, choices)
 
     def _settings(self, m, write, idle):
         """Keep what the host writes, unless the machine is busy."""
@@ -144,8 +156,11 @@ class Control(wiring.Component):
         for name, target in registers.items():
             number = register(name).offset // 4
             merged = (target & ~mask) | (write.data & mask)
-            too_large = merged[len(target) : LITE_DATA_BITS].any()
-            with m.If(write.valid & (write.number == number) & idle):
+            # What is written has been there for a cycle.
+            chosen, too_large = Signal(name=f"writes_{name.lower()}"), Signal()
+            m.d.sync += chosen.eq(write.number == number)
+            m.d.sync += too_large.eq(merged[len(target) : LITE_DATA_BITS].any())
+            with m.If(write.valid & chosen & idle):
                 m.d.sync += target.eq(Mux(too_large, ~0, merged))
         return registers
 

@@ -5,10 +5,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import ENGINES, Opcode, engine_of, is_work
+from ..isa.instructions import ENGINES, INDEX_BITS, Opcode, engine_of, is_work
 from ..isa.registers import Error
 from .fetch import fetched_layout
-from .interfaces import INDEX_BITS, failure_layout, fields_layout, instruction_layout
+from .interfaces import failure_layout, fields_layout, instruction_layout
 
 __all__ = ["Decode"]
 
@@ -16,7 +16,8 @@ __all__ = ["Decode"]
 class Decode(wiring.Component):
     """Check instructions in order and send them to the engines' queues.
 
-    Takes one instruction each cycle; an instruction waits while its queue is full. Stops for good
+    Takes one instruction each cycle, or in two with ``pipeline``; an instruction waits while its
+    queue is full. Stops for good
     at END or at the first instruction that is wrong.
 
     Parameters
@@ -64,9 +65,13 @@ class Decode(wiring.Component):
         ended = Signal()
         missing = Signal()
         held = Signal(_decoded_layout(), reset_less=True)
-        m.d.comb += self.i.ready.eq(~busy | leaves)
+        # With ``pipeline`` the next instruction enters a cycle later: who takes what leaves does
+        # not decide in the same cycle what enters.
+        m.d.comb += self.i.ready.eq(~busy if self.config.pipeline else ~busy | leaves)
         with m.If(self.i.ready):
             m.d.sync += busy.eq(self.i.valid)
+        with m.Elif(leaves):
+            m.d.sync += busy.eq(0)
         is_fine = self._decode(m, held)
 
         stops = missing & ~ended
@@ -86,15 +91,18 @@ class Decode(wiring.Component):
             self.failure.index.eq(index),
             self.failure.code.eq(Mux(stops, Error.NO_END, Mux(waiting, held.problem, Error.NONE))),
         ]
-        following = (index + 1)[:INDEX_BITS]
+        following = Signal(INDEX_BITS, init=1)  # index + 1
         ends, misses = Signal(), Signal()
         m.d.comb += [ends.eq(ended), misses.eq(index == self.length)]
         with m.If(leaves):
             m.d.comb += [ends.eq(held.is_end), misses.eq(following == self.length)]
-            m.d.sync += index.eq(following)
+            m.d.sync += [index.eq(following), following.eq(following + 1)]
         m.d.sync += [ended.eq(ends), missing.eq(misses)]
         with m.If(self.i.ready):
-            m.d.sync += accepted.eq(self.i.valid & is_fine & ~ends & ~misses)
+            over = ended | missing if self.config.pipeline else ends | misses
+            m.d.sync += accepted.eq(self.i.valid & is_fine & ~over)
+        with m.Elif(leaves):
+            m.d.sync += accepted.eq(0)
         return m
 
     def _decode(self, m, held):

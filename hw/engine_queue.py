@@ -1,11 +1,11 @@
 """EngineQueue: an engine's instructions in order, each held until what it waits for is done."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..isa.instructions import ENGINES, Engine
-from .interfaces import INDEX_BITS, instruction_layout, job_layout, job_parts
+from ..isa.instructions import ENGINES, INDEX_BITS, Engine
+from .interfaces import instruction_layout, job_layout, job_parts
 from .stream_queue import StreamQueue
 from .tokens import COUNT_BITS
 
@@ -19,12 +19,15 @@ class EngineQueue(wiring.Component):
     """Turn one engine's instructions into jobs.
 
     Settings take one cycle each at the head of the queue and stay in force. Work leaves as a job
-    when the completed counts have reached its waits, at most one each cycle, in order.
+    when the completed counts have reached its waits, at most one each cycle, in order; with
+    ``pipeline`` one in two cycles, and one cycle after the counts and after its engine.
 
     Parameters
     ----------
     engine : Engine
         Whose queue it is.
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -39,8 +42,8 @@ class EngineQueue(wiring.Component):
     #: Cycles from the transfer on ``i`` to the first cycle its job is valid, if nothing waits.
     latency = 2
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, pipeline: int = 0) -> None:
+        self.engine, self.pipeline = engine, pipeline
         super().__init__(
             {
                 "i": In(stream.Signature(instruction_layout())),
@@ -54,12 +57,13 @@ class EngineQueue(wiring.Component):
         parts = job_parts(self.engine)
         layouts = {name: self.job.p[name].shape() for name in parts}
         width = max(layout.size for layout in layouts.values())
-        held = data.StructLayout({"bits": width, "index": INDEX_BITS})
+        held = data.StructLayout({"bits": width, "index": INDEX_BITS, "kind": len(parts)})
 
         m.submodules.queue = queue = StreamQueue(held, QUEUE_DEPTH)
         m.d.comb += [
             queue.i.p.bits.eq(self.i.p.bits),
             queue.i.p.index.eq(self.i.p.index),
+            queue.i.p.kind.eq(Cat(self.i.p.bits[:8] == opcode for opcode in parts.values())),
             queue.i.valid.eq(self.i.valid),
             self.i.ready.eq(queue.i.ready),
         ]
@@ -68,21 +72,34 @@ class EngineQueue(wiring.Component):
             name: data.View(layout, queue.o.p.bits[: layout.size])
             for name, layout in layouts.items()
         }
-        work = head["work"]
-        is_work = work.opcode == parts["work"]
+        # What an instruction is, is known before it enters: at the head much hangs on it.
+        work, kinds = head["work"], dict(zip(parts, queue.o.p.kind, strict=True))
+        is_work = kinds["work"]
         waits = [work[f"wait_{engine.name.lower()}"] for engine in ENGINES]
         met = [count >= wait for count, wait in zip(self.completed, waits, strict=True)]
-        starts = is_work & met[0] & met[1] & met[2] & met[3]
+        starts = is_work & self._checked(m, met[0] & met[1] & met[2] & met[3], queue.o)
         m.d.comb += [
             self.job.valid.eq(queue.o.valid & starts),
             self.job.p.work.eq(work),
             self.job.p.index.eq(queue.o.p.index),
-            queue.o.ready.eq(~is_work | (starts & self.job.ready)),
+            queue.o.ready.eq(~is_work | (starts & (self.pipeline | self.job.ready))),
         ]
         for name, view in head.items():
             if name != "work":
                 settings = Signal(view.shape(), name=name, reset_less=True)
-                with m.If(queue.o.valid & (view.opcode == parts[name])):
+                with m.If(queue.o.valid & kinds[name]):
                     m.d.sync += settings.eq(view)
                 m.d.comb += self.job.p[name].eq(settings)
         return m
+
+    def _checked(self, m, met, head):
+        """Return whether the waits of the head are met.
+
+        Or whether they were in the cycle before, and the engine ready: it stays so until it gets
+        a job.
+        """
+        if not self.pipeline:
+            return met
+        checked = Signal()
+        m.d.sync += checked.eq(met & head.valid & ~head.ready & self.job.ready)
+        return checked

@@ -7,12 +7,12 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
-from .accumulators import Accumulators, operation_layout
+from .accumulators import operation_layout
 from .bit_array import bit_control_layout
 from .bit_feeder import BitFeeder
-from .interfaces import job_layout, window_read_signature
+from .interfaces import job_layout, read_latency, window_read_signature
 from .job_nest import JobNest, Move
-from .saturate import saturate
+from .operand_gate import OperandGate
 
 __all__ = ["Feeder"]
 
@@ -73,9 +73,6 @@ class Feeder(wiring.Component):
         What to do with the result of ``operands``.
     """
 
-    #: Cycles from ``swaps`` to the operands that it announces; ``swap`` comes one cycle before.
-    latency = 4
-
     def __init__(self, config: Config) -> None:
         self.config = config
         bits = {"bits": Out(config.bit_lanes), "control": Out(bit_control_layout(config))}
@@ -93,49 +90,36 @@ class Feeder(wiring.Component):
             }
         )
 
+    @classmethod
+    def latency(cls, config: Config) -> int:
+        """Return the cycles from ``swaps`` to the operands; ``swap`` comes one cycle before."""
+        return 3 + read_latency(config)
+
     def elaborate(self, platform):
         m = Module()
-        levels = _TILE_LEVELS + _PIXEL_LEVELS
-        m.submodules.nest = nest = JobNest(Engine.MAC, levels, _moves(self.config))
-        connect(m, flipped(self.job), nest.job)
-        job = Signal.like(self.job.p, reset_less=True)
-        with m.If(self.job.valid & self.job.ready):
-            m.d.sync += job.eq(self.job.p)
-
-        values, first, last = nest.o.p.values, nest.o.p.first, nest.o.p.last
-        tile_begins = Cat(first[level] for level in _PIXEL_LEVELS).all()
-        tile_is_first = Cat(first[level] for level in _TILE_LEVELS).all()
-        operation = Signal(operation_layout(self.config))
+        gate = self._gate(m)
+        operand = gate.o
+        issued = operand.operation
         m.d.comb += [
-            operation.valid.eq(nest.o.valid & nest.o.ready),
-            operation.half.eq(job.work.half),
-            operation.pixel.eq(values.pixel),
-            operation.overwrite.eq(tile_is_first & ~job.work.accumulate),
-            operation.last.eq(last.as_value().all()),
-            nest.o.ready.eq((~tile_begins | self.pending) & ~self._unsettled(m, operation)),
-            self.swaps.eq(operation.valid & tile_begins),
-            self.ends.eq(Cat(last[level] for level in _TILE_LEVELS).all()),
+            self.swaps.eq(issued.valid & operand.tile_begins),
+            self.ends.eq(operand.tile_ends_job),
         ]
-        if self.config.bit_lanes:
-            m.d.comb += operation.double.eq(tile_is_first & job.work.double & job.loops.bitwise)
 
-        swap, operations = self.swaps, [operation]
-        for stage in range(self.latency):
-            moved = Signal.like(operation, name=f"operation_{stage}")
-            m.d.sync += moved.eq(operation)
-            operation = moved
-            operations.append(moved)
-            if stage < self.latency - 1:
+        swap, operations = self.swaps, [issued]
+        for stage in range(self.latency(self.config)):
+            operations.append(Signal.like(issued, name=f"operation_{stage}"))
+            m.d.sync += operations[-1].eq(operations[-2])
+            if stage < self.latency(self.config) - 1:
                 swapped = Signal(name=f"swap_{stage}")
                 m.d.sync += swapped.eq(swap)
                 swap = swapped
-        m.d.comb += [self.operation.eq(operation), self.swap.eq(swap)]
-        self._align(m, values, job.loops, operations[:2])
+        m.d.comb += [self.operation.eq(operations[-1]), self.swap.eq(swap)]
+        self._align(m, operand.values, operand.job.loops, operations[:2])
         if self.config.bit_lanes:
             m.submodules.bit_feeder = bit_feeder = BitFeeder(self.config)
             m.d.comb += [
-                bit_feeder.job.eq(job),
-                bit_feeder.last_block.eq(last.blocks),
+                bit_feeder.job.eq(operand.job),
+                bit_feeder.last_block.eq(operand.last_block),
                 bit_feeder.word.eq(self._window),
                 bit_feeder.inside.eq(operations[-2].valid & self._word_inside),
                 self.bits.eq(bit_feeder.bits),
@@ -143,16 +127,37 @@ class Feeder(wiring.Component):
             ]
         return m
 
-    def _unsettled(self, m, operation):
-        """Return whether an operation adds to accumulators that changed too recently."""
-        clashes, before = [], operation
-        for age in range(1, Accumulators.distance):
-            recent = Signal.like(operation, name=f"recent_{age}")
-            m.d.sync += recent.eq(before)
-            same = (recent.pixel == operation.pixel) & (recent.half == operation.half)
-            clashes.append(recent.valid & same)
-            before = recent
-        return Cat(clashes).any() & ~operation.overwrite
+    def _gate(self, m):
+        """Walk the loops, and return what lets operands go."""
+        m.submodules.nest = nest = JobNest(
+            Engine.MAC, _TILE_LEVELS + _PIXEL_LEVELS, _moves(self.config), self.config.pipeline
+        )
+        connect(m, flipped(self.job), nest.job)
+        job = Signal.like(self.job.p, reset_less=True)
+        with m.If(self.job.valid & self.job.ready):
+            m.d.sync += job.eq(self.job.p)
+
+        values, first, last = nest.o.p.values, nest.o.p.first, nest.o.p.last
+        m.submodules.gate = gate = OperandGate(self.config, values.shape())
+        tile_is_first = Cat(first[level] for level in _TILE_LEVELS).all()
+        operation = gate.i.p.operation
+        m.d.comb += [
+            gate.pending.eq(self.pending),
+            gate.i.valid.eq(nest.o.valid),
+            nest.o.ready.eq(gate.i.ready),
+            gate.i.p.job.eq(job),
+            gate.i.p.values.eq(values),
+            gate.i.p.tile_begins.eq(Cat(first[level] for level in _PIXEL_LEVELS).all()),
+            gate.i.p.tile_ends_job.eq(Cat(last[level] for level in _TILE_LEVELS).all()),
+            gate.i.p.last_block.eq(last.blocks),
+            operation.half.eq(job.work.half),
+            operation.pixel.eq(values.pixel),
+            operation.overwrite.eq(tile_is_first & ~job.work.accumulate),
+            operation.last.eq(last.as_value().all()),
+        ]
+        if self.config.bit_lanes:
+            m.d.comb += operation.double.eq(tile_is_first & job.work.double & job.loops.bitwise)
+        return gate
 
     def _align(self, m, values, loops, operations):
         """Read words and shift the first byte to lane 0; drive the operands.
@@ -161,56 +166,73 @@ class Feeder(wiring.Component):
         folded map share words, and their bank is left to others.
         """
         rows, word_bytes = self.config.rows, self.config.word_bytes
-        offset_bits = exact_log2(word_bytes)
-        offsets = [Signal(offset_bits, name=f"offset_{n}", reset_less=True) for n in range(3)]
+        offset_bits, reading = exact_log2(word_bytes), read_latency(self.config)
         self._window = window = Signal(16 * word_bytes, reset_less=True)
-        offset = values.addr[:offset_bits]
-        again, keeps = Signal(), Signal(reset_less=True)
+        offset, addr = values.addr[:offset_bits], values.addr[offset_bits:]
         wide = offset > word_bytes - rows
-        same = (self.read.addr == values.addr[offset_bits:]) & (self.read.wide | ~wide)
+        same = (self.read.addr == addr) & (self.read.wide | ~wide)
         present, previous = operations
+        reads = present.valid & ~(previous.valid & same)
         m.d.sync += [
-            again.eq(present.valid & previous.valid & same),
-            self.read.valid.eq(present.valid & ~(previous.valid & same)),
-            keeps.eq(again),
-            self.read.addr.eq(values.addr[offset_bits:]),
+            self.read.addr.eq(addr),
             self.read.wide.eq(wide),
-            Cat(offsets).eq(Cat(offset, offsets)),
+            self.read.banks.eq(self._banks(addr, wide) & reads.replicate(len(self.read.banks))),
         ]
+        keeps = self._later(m, present.valid & previous.valid & same, 1 + reading, "keeps")
         with m.If(~keeps):
             m.d.sync += window.eq(self.read.data)
-        inside, flips = self._pad(m, values, loops)
-        aligned = window.bit_select(offsets[-1] << 3, 8 * rows)
+        inside = self._pad(m, values, loops)
+        flips = self._later(m, loops.unsigned, 2 + reading, "flips")
+        aligned = window.bit_select(self._later(m, offset, 2 + reading, "offset") << 3, 8 * rows)
         for row in range(rows):
             byte = Mux(inside[row], aligned[8 * row : 8 * row + 8], 0)
             m.d.sync += self.operands[row].eq(byte ^ (flips << 7))
 
+    def _later(self, m, value, cycles, name):
+        """Return a value some cycles later."""
+        for cycle in range(cycles):
+            later = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
+            m.d.sync += later.eq(value)
+            value = later
+        return value
+
+    def _banks(self, addr, wide):
+        """Return which banks a read takes, one bit each."""
+        count = self.config.activation_banks
+        bank = addr[: exact_log2(count)]
+        starts = [bank == number for number in range(count)]
+        return Cat(starts[n] | (wide & starts[n - 1]) for n in range(count))
+
     def _pad(self, m, values, loops):
-        """Return which lanes lie inside the feature map, and whether to flip their top bit."""
-        rows = self.config.rows
+        """Return which lanes lie inside the feature map."""
+        rows, reading = self.config.rows, read_latency(self.config)
         # Lanes low…high-1 are inside; ``before`` and ``room`` are these limits without bounds.
         before = Signal(signed(len(values.x) + 1), reset_less=True)
         room = Signal.like(before, reset_less=True)
-        low, high = (Signal(range(rows + 1), name=n, reset_less=True) for n in ("low", "high"))
         inside = Signal(rows, reset_less=True)
-        y_inside, y_inside_next = Signal(reset_less=True), Signal(reset_less=True)
-        folded = Signal(reset_less=True)
-        bitwise = [Signal(name=f"bitwise_{n}", reset_less=True) for n in range(2)]
         self._word_inside = Signal(reset_less=True)
-        flips = [Signal(name=f"flip_{n}", reset_less=True) for n in range(3)]
-        m.d.sync += [
-            before.eq(-values.x),
-            room.eq(loops.width - values.x),
-            folded.eq(loops.folded),
-            y_inside.eq((values.y >= 0) & (values.y < loops.height)),
-            y_inside_next.eq(y_inside),
-            low.eq(saturate(Mux(folded | (before <= 0), before, rows), 0, rows)),
-            high.eq(saturate(Mux(folded | (room <= 0), room, rows), 0, rows)),
-            Cat(flips).eq(Cat(loops.unsigned, flips)),
-            Cat(bitwise).eq(Cat(loops.bitwise, bitwise)),
-            self._word_inside.eq(y_inside_next & (low == 0) & (high != 0)),
-        ]
-        bytes_count = ~bitwise[-1] if self.config.bit_lanes else 1
+        m.d.sync += [before.eq(-values.x), room.eq(loops.width - values.x)]
+        folded = self._later(m, loops.folded, reading, "folded")
+        low = self._bounded(m, before, folded, "low")
+        high = self._bounded(m, room, folded, "high")
+        y_inside = (values.y >= 0) & (values.y < loops.height)
+        y_inside = self._later(m, y_inside, 1 + reading, "y_inside")
+        bitwise = self._later(m, loops.bitwise, 1 + reading, "bitwise")
+        m.d.sync += self._word_inside.eq(y_inside & (low == 0) & (high != 0))
+        bytes_count = ~bitwise if self.config.bit_lanes else 1
         for row in range(rows):
-            m.d.sync += inside[row].eq(y_inside_next & bytes_count & (low <= row) & (row < high))
-        return inside, flips[-1]
+            m.d.sync += inside[row].eq(y_inside & bytes_count & (low <= row) & (row < high))
+        return inside
+
+    def _bounded(self, m, limit, folded, name):
+        """Return a limit of lanes from 0 to all, a cycle later: one of these if not folded."""
+        rows = self.config.rows
+        bits, bounded = (Signal(range(rows + 1), name=f"{n}{name}") for n in ("few_", ""))
+        for signal, value in (
+            (none := Signal(name=f"{name}_none"), limit <= 0),
+            (all_ := Signal(name=f"{name}_all"), limit >= rows),
+            (bits, limit[: len(bits)]),
+        ):
+            m.d[("comb", "sync")[self.config.pipeline]] += signal.eq(value)
+        m.d.sync += bounded.eq(Mux(none, 0, Mux(~folded | all_, rows, bits)))
+        return bounded

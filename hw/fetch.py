@@ -6,9 +6,10 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from .axi import ADDRESS_BITS, beat_layout, burst_layout
+from ..isa.instructions import INDEX_BITS
+from ..isa.reach import ADDRESS_BITS
+from .axi import beat_layout, burst_layout
 from .burst_splitter import BurstSplitter
-from .interfaces import INDEX_BITS
 from .narrower import Narrower
 from .stream_queue import StreamQueue
 from .widener import Widener
@@ -115,5 +116,5 @@ class Fetch(wiring.Component):
 
     def _resizer(self):
         if self.config.bus_bytes < INSTRUCTION_BYTES:
-            return Widener(self.config.bus_bytes, INSTRUCTION_BYTES)
+            return Widener(self.config.bus_bytes, INSTRUCTION_BYTES, self.config.pipeline)
         return Narrower(self.config.bus_bytes, INSTRUCTION_BYTES)

@@ -5,28 +5,20 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import INSTRUCTION_BYTES, Config
-from ..isa.instructions import FORMATS, Engine, Opcode
+from ..isa.instructions import FORMATS, INDEX_BITS, Engine, Opcode
 from ..isa.registers import Error
-from ..isa.serial import ADDRESS_BITS as SERIAL_ADDRESS_BITS
-from ..isa.serial import INDEX_BITS as SERIAL_INDEX_BITS
-from .axi import ADDRESS_BITS
 
 __all__ = [
-    "INDEX_BITS",
-    "address_bits",
     "failure_layout",
     "fields_layout",
-    "index_bits",
     "instruction_layout",
     "job_layout",
     "job_parts",
+    "read_latency",
     "read_signature",
     "result_layout",
     "write_layout",
 ]
-
-#: Bits of an instruction's index in its program.
-INDEX_BITS = 20
 
 
 def fields_layout(opcode: Opcode) -> data.StructLayout:
@@ -34,16 +26,6 @@ def fields_layout(opcode: Opcode) -> data.StructLayout:
     return data.StructLayout(
         {f.name: signed(f.width) if f.signed else f.width for f in FORMATS[opcode]}
     )
-
-
-def address_bits(config: Config) -> int:
-    """Return the bits of addresses in external memory that a machine knows."""
-    return SERIAL_ADDRESS_BITS if config.serial else ADDRESS_BITS
-
-
-def index_bits(config: Config) -> int:
-    """Return the bits of an instruction's index."""
-    return SERIAL_INDEX_BITS if config.serial else INDEX_BITS
 
 
 #: Settings and work that make up one engine's job.
@@ -95,10 +77,15 @@ def result_layout(config: Config) -> data.StructLayout:
     return data.StructLayout({**layout.members, **mask})
 
 
-def read_signature(words: int, config: Config) -> wiring.Signature:
-    """Return a read port as its user sees it: a stream of addresses, data one cycle later.
+def read_latency(config: Config) -> int:
+    """Return the cycles from an address of the activation buffer to its data."""
+    return 1 + config.pipeline
 
-    ``data`` holds the word of the address that was transferred in the cycle before.
+
+def read_signature(words: int, config: Config) -> wiring.Signature:
+    """Return a read port as its user sees it: a stream of addresses, and data.
+
+    ``data`` holds the word of the address that was transferred ``read_latency`` cycles before.
     """
     return wiring.Signature(
         {
@@ -114,16 +101,17 @@ def private_read_signature(words: int, width: int) -> wiring.Signature:
 
 
 def window_read_signature(config: Config) -> wiring.Signature:
-    """Return the feeder's read port: never waits, data one cycle later.
+    """Return the feeder's read port: never waits, data ``read_latency`` cycles later.
 
     ``data`` holds the word at ``addr`` below the word after it, which is the first word of the
-    buffer if ``addr`` is the last. Without ``wide`` the upper word is arbitrary.
+    buffer if ``addr`` is the last. Without ``wide`` the upper word is arbitrary. ``banks`` says
+    which banks are read, one bit each; all of it comes from registers.
     """
     return wiring.Signature(
         {
-            "valid": Out(1),
             "addr": Out(range(config.activation_words)),
             "wide": Out(1),
+            "banks": Out(config.activation_banks),
             "data": In(16 * config.word_bytes),
         }
     )

@@ -44,6 +44,8 @@ class JobNest(wiring.Component):
         Fields that hold the counts, outermost first.
     moves : mapping from name to Move
         Values that accompany each iteration.
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -55,8 +57,10 @@ class JobNest(wiring.Component):
 
     latency = LoopNest.latency
 
-    def __init__(self, engine: Engine, levels: Sequence[str], moves: Mapping[str, Move]) -> None:
-        self.moves = dict(moves)
+    def __init__(
+        self, engine: Engine, levels: Sequence[str], moves: Mapping[str, Move], pipeline: int = 0
+    ) -> None:
+        self.moves, self.pipeline = dict(moves), pipeline
         layout = job_layout(engine)
         parts = [name for name, _ in layout if name != "index"]
         self._part = {field: part for part in parts for field, _ in layout[part].shape}
@@ -81,7 +85,7 @@ class JobNest(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.loops = loops = LoopNest(self.counts, self.values)
+        m.submodules.loops = loops = LoopNest(self.counts, self.values, self.pipeline)
         connect(m, loops.o, flipped(self.o))
         m.d.comb += [loops.nest.valid.eq(self.job.valid), self.job.ready.eq(loops.nest.ready)]
 

@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import Buffer, Engine
+from ..isa.reach import ADDRESS_BITS
 from ..isa.registers import Error
-from .axi import ADDRESS_BITS, beat_layout, burst_layout
+from .axi import beat_layout, burst_layout
 from .interfaces import failure_layout, job_layout, write_layout
 from .narrower import Narrower
 from .runs import REGIONS

@@ -58,12 +58,18 @@ def nest_layout(counts: Mapping[str, int], values: Mapping[str, Affine]) -> data
 
 
 def iteration_layout(counts: Mapping[str, int], values: Mapping[str, Affine]) -> data.StructLayout:
-    """Return what one iteration says: values, and which loops are at their first or last index."""
+    """Return what one iteration says: values, and which loops are at their first or last index.
+
+    ``turns`` says of each loop whether all loops inside it are at their last index, and ``ends``
+    whether all loops are. They are known from registers as ``last`` is.
+    """
     return data.StructLayout(
         {
             "values": data.StructLayout({name: v.shape(counts) for name, v in values.items()}),
             "first": data.StructLayout(dict.fromkeys(counts, 1)),
             "last": data.StructLayout(dict.fromkeys(counts, 1)),
+            "turns": data.StructLayout(dict.fromkeys(counts, 1)),
+            "ends": 1,
         }
     )
 
@@ -72,7 +78,8 @@ class LoopNest(wiring.Component):
     """Run through nested loops, one iteration per transfer, without multipliers.
 
     A count of 0 stands for the largest count plus one. The next nest is accepted with the last
-    iteration of the running one, so no cycle is lost between nests.
+    iteration of the running one, so no cycle is lost between nests; with ``pipeline`` it is
+    accepted a cycle later, for ``ready`` goes far.
 
     Parameters
     ----------
@@ -80,6 +87,8 @@ class LoopNest(wiring.Component):
         Width of each level's count, outermost level first.
     values : mapping from name to Affine
         Values that accompany each iteration.
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -92,8 +101,10 @@ class LoopNest(wiring.Component):
     #: Cycles from the transfer of a nest to its first iteration.
     latency = 1
 
-    def __init__(self, counts: Mapping[str, int], values: Mapping[str, Affine]) -> None:
-        self.counts = dict(counts)
+    def __init__(
+        self, counts: Mapping[str, int], values: Mapping[str, Affine], pipeline: int = 0
+    ) -> None:
+        self.counts, self.pipeline = dict(counts), pipeline
         self.values = dict(values)
         super().__init__(
             {
@@ -104,34 +115,38 @@ class LoopNest(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        loads = Signal()
-        ends = Signal()
-        m.d.comb += [
-            self.nest.ready.eq(~self.o.valid | (self.o.ready & ends)),
-            loads.eq(~self.o.valid | ends),
-        ]
-        with m.If(self.nest.ready):
-            m.d.sync += self.o.valid.eq(self.nest.valid)
+        # Both are far from here: ``ready``, which may be late, so that it does nothing but enable
+        # steps; and whether there is an iteration. Without one, all loops are as at their end.
+        idle, steps, takes = Signal(init=1), Signal(), self.nest.ready
+        ends = self.o.p.ends
+        loads, nothing = idle, Mux(idle, ~self.nest.valid, ends)
+        if not self.pipeline:
+            loads = Signal(init=1)
+            nothing = loads & ~self.nest.valid
+        m.d.comb += [steps.eq(idle | self.o.ready), takes.eq(loads & steps)]
+        with m.If(steps):
+            m.d.sync += [self.o.valid.eq(~nothing), idle.eq(nothing)]
 
         # The innermost loop that is not at its end advances; the loops inside it start over. All
-        # of this is known a cycle ahead, and ``ready``, which may be late, only enables registers.
-        # Without an iteration they follow the nest that is offered, whether there is one or not.
-        turns = Signal(len(self.counts))
-        advances = Signal(len(self.counts), reset_less=True)
-        levels = {level: n for n, level in enumerate(reversed(self.counts))}
-        moves = {k: ~self.o.valid | (self.o.ready & turns[n]) for k, n in levels.items()}
+        # of this is known a cycle ahead.
+        levels = list(reversed(self.counts))
+        turns = {k: Signal(name=f"turns_{k}", init=1) for k in levels}
+        advances = {k: Signal(name=f"advances_{k}") for k in levels}
+        moves = {k: steps & turns[k] for k in levels}
         following = Const(1, 1)
-        for level, n in levels.items():
-            last = self._count(m, level, loads, moves[level], turns[n])
-            with m.If(~self.o.valid | self.o.ready):
-                m.d.sync += [self.o.p.last[level].eq(last), turns[n].eq(following)]
-                m.d.sync += advances[n].eq(following & ~last)
+        for level in levels:
+            m.d.comb += self.o.p.turns[level].eq(turns[level])
+            last = self._count(m, level, loads, moves[level], turns[level])
+            with m.If(steps):
+                m.d.sync += [self.o.p.last[level].eq(last), turns[level].eq(following | nothing)]
+                m.d.sync += advances[level].eq(following & ~last & ~nothing)
             following = following & last
-        with m.If(~self.o.valid | self.o.ready):
+        with m.If(steps):
             m.d.sync += ends.eq(following)
-        chosen = {level: advances[n] for level, n in levels.items()}
+            if not self.pipeline:
+                m.d.sync += loads.eq(following | nothing)
         for name in self.values:
-            self._move(m, name, loads, chosen, moves)
+            self._move(m, name, loads, advances, moves)
         return m
 
     def _count(self, m, level, loads, moves, turn):
@@ -141,21 +156,27 @@ class LoopNest(wiring.Component):
         """
         width = self.counts[level]
         most, left = (Signal(width, name=f"{level}_{n}", reset_less=True) for n in ("most", "left"))
-        single = Signal(name=f"{level}_single", reset_less=True)
+        # Whether there is one iteration in all; whether one is left of two, and of those to come.
+        single, double, one = (
+            Signal(name=f"{level}_{n}", reset_less=True) for n in ("single", "double", "one")
+        )
         first, last = self.o.p.first[level], self.o.p.last[level]
         count = self.nest.p.counts[level]
         following = Signal(name=f"{level}_following")
-        moved = Mux(last, single, left == 1)
+        moved = Mux(last, single, one)
         m.d.comb += following.eq(Mux(loads, count == 1, Mux(turn, moved, last)))
+        two = Const(2, width)  # 0 if that stands for it
+        with m.If(self.nest.ready):
+            m.d.sync += [most.eq(count - 1), single.eq(count == 1), double.eq(count == two)]
         with m.If(moves):
-            with m.If(loads):
-                m.d.sync += [most.eq(count - 1), left.eq(count - 1), single.eq(count == 1)]
-                m.d.sync += first.eq(1)
-            with m.Else():
-                m.d.sync += [left.eq(Mux(last, most, left - 1)), first.eq(last)]
+            m.d.sync += [
+                left.eq(Mux(loads, count - 1, Mux(last, most, left - 1))),
+                one.eq(Mux(loads, count == two, Mux(last, double, left == 2))),
+                first.eq(loads | last),
+            ]
         return following
 
-    def _move(self, m, name, loads, chosen, moves):
+    def _move(self, m, name, loads, advances, moves):
         """Keep a value at the first iteration of each loop that it moves with."""
         value = self.values[name]
         shape = value.shape(self.counts)
@@ -164,22 +185,24 @@ class LoopNest(wiring.Component):
         bases = {k: Signal(shape, name=f"{name}_{k}", reset_less=True) for k in moving}
         m.d.comb += self.o.p.values[name].eq(bases[moving[-1]])
 
-        takes = self.nest.ready
-        strides = {level: self._stride(m, name, level, takes) for level in moving}
-        base, stride, outer = 0, 0, start
+        # Each loop has what follows if it advances: to choose is then all that depends on which one
+        # does. None advances while a nest is loaded.
+        takes, first = self.nest.ready, Signal(shape, name=f"{name}_first")
+        m.d.comb += first.eq(self.nest.p.start[name])
+        moved, outer = Mux(loads, first, 0), start
         for level in self.counts:
-            step = Signal(shape, name=f"{name}_step_{level}")
-            m.d.comb += step.eq(strides.get(level, 0))
-            base |= Mux(chosen[level], bases.get(level, outer), 0)
-            stride |= Mux(chosen[level], step, 0)
             outer = bases.get(level, outer)
-        moved = Signal(shape, name=f"{name}_moved")
-        m.d.comb += moved.eq(base + stride)
+            advanced = Signal(shape, name=f"{name}_advanced_{level}")
+            stride = self._stride(m, name, level, takes) if level in moving else 0
+            m.d.comb += advanced.eq(outer + stride)
+            moved |= Mux(advances[level], advanced, 0)
+        following = Signal(shape, name=f"{name}_following")
+        m.d.comb += following.eq(moved)
         for level in moving:
             with m.If(moves[level]):
-                m.d.sync += bases[level].eq(Mux(loads, self.nest.p.start[name], moved))
+                m.d.sync += bases[level].eq(following)
         with m.If(takes):
-            m.d.sync += start.eq(self.nest.p.start[name])
+            m.d.sync += start.eq(first)
 
     def _stride(self, m, name, level, loads):
         """Return a stride that holds still while the nest runs."""

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
-from .mac_column import MacColumn, sum_width
+from .mac_column import MacColumn, array_latency, sum_width
 
 __all__ = ["MacArray", "array_load_layout"]
 
@@ -60,7 +60,7 @@ class MacArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from operands to the total of column 0."""
-        return self.config.rows + 1
+        return array_latency(self.config)
 
     def elaborate(self, platform):
         m = Module()

@@ -5,13 +5,19 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from .multiplier import Multiplier
 
-__all__ = ["MacColumn", "column_load_layout", "sum_width"]
+__all__ = ["MacColumn", "array_latency", "column_load_layout", "sum_width"]
 
 
 def sum_width(products: int) -> int:
     """Return the bits of a sum of products of signed bytes."""
     return 16 + (products - 1).bit_length()
+
+
+def array_latency(config: Config) -> int:
+    """Return the cycles from operands of an array to the total of its first column."""
+    return config.rows + 1 + config.pipeline
 
 
 def column_load_layout(config: Config) -> data.StructLayout:
@@ -24,7 +30,8 @@ class MacColumn(wiring.Component):
 
     Row ``r`` expects its operand ``r`` cycles after row 0. Each processing element holds the
     weight in use and the next one; ``swaps`` puts the next in use for the operand of the following
-    cycle, and may come in the cycle in which that next weight is replaced.
+    cycle, and may come in the cycle in which that next
+    weight is replaced.
 
     Parameters
     ----------
@@ -62,7 +69,7 @@ class MacColumn(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the operand of row 0 to its total."""
-        return self.config.rows + 1
+        return array_latency(self.config)
 
     def elaborate(self, platform):
         m = Module()
@@ -72,19 +79,26 @@ class MacColumn(wiring.Component):
             def register(name, width, row=row):
                 return Signal(signed(width), name=f"{name}_{row}", reset_less=True)
 
-            following, weight, product = (
-                register("next", 8),
-                register("weight", 8),
-                register("product", 16),
-            )
-            total = register("total", sum_width(row + 1))
+            following, total = register("next", 8), register("total", sum_width(row + 1))
             with m.If(self.load.valid & (self.load.row == row)):
                 m.d.sync += following.eq(self.load.weight)
-            with m.If(self.swaps[row]):
-                m.d.sync += weight.eq(following)
-            m.d.sync += [product.eq(self.operands[row] * weight), total.eq(above + product)]
+            product = self._product(m, row, following, register)
+            m.d.sync += total.eq(above + product)
             above = total
         passed_operands = Signal.like(self.passed_operands, reset_less=True)
         m.d.sync += [passed_operands.eq(self.operands), self.passed_swaps.eq(self.swaps)]
         m.d.comb += [self.total.eq(above), self.passed_operands.eq(passed_operands)]
         return m
+
+    def _product(self, m, row, following, register):
+        """Return the product of one row, from a register."""
+        weight = register("weight", 8)
+        with m.If(self.swaps[row]):
+            m.d.sync += weight.eq(following)
+        if self.config.pipeline:
+            m.submodules[f"multiplier_{row}"] = multiplier = Multiplier()
+            m.d.comb += [multiplier.a.eq(self.operands[row]), multiplier.b.eq(weight)]
+            return multiplier.product
+        product = register("product", 16)
+        m.d.sync += product.eq(self.operands[row] * weight)
+        return product

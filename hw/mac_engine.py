@@ -56,9 +56,6 @@ class MacEngine(wiring.Component):
         Results, from the half that no job is using.
     """
 
-    #: Cycles from the transfer of a job to its first operands, when the engine is idle.
-    latency = 2 + Feeder.latency
-
     def __init__(self, config: Config) -> None:
         self.config = config
         weights = private_read_signature(config.weight_words, 8 * config.word_bytes)
@@ -72,6 +69,11 @@ class MacEngine(wiring.Component):
                 "accumulators": In(accumulator_read_signature(config)),
             }
         )
+
+    @classmethod
+    def latency(cls, config: Config) -> int:
+        """Return the cycles from the transfer of a job to its first operands, if idle."""
+        return 2 + config.pipeline + Feeder.latency(config)
 
     @classmethod
     def done_latency(cls, config: Config) -> int:

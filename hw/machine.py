@@ -6,12 +6,13 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import ENGINES, Engine
+from ..isa.reach import index_bits
 from .axi import axi4_signature
 from .compute import Compute
 from .decode import Decode
 from .engine_queue import EngineQueue
 from .fetch import Fetch
-from .interfaces import failure_layout, index_bits, write_trace_signature
+from .interfaces import failure_layout, write_trace_signature
 from .load import Load
 from .read_arbiter import ReadArbiter
 from .runs import settings_members
@@ -112,7 +113,7 @@ class Machine(wiring.Component):
         }
         starts = []
         for engine, job in jobs.items():
-            queue = EngineQueue(engine)
+            queue = EngineQueue(engine, self.config.pipeline)
             m.submodules[f"{engine.name.lower()}_queue"] = queue
             connect(m, decode.queues[engine], queue.i)
             connect(m, queue.job, job)

@@ -30,7 +30,8 @@ class RegisterPort(wiring.Component):
     """Answer AXI4-Lite accesses, always with OKAY.
 
     No path leads from the bus to the bus. A write takes effect when address and data are both
-    there; an access takes three cycles.
+    there; an access takes three cycles. What the bus asks for holds still until it is taken, so
+    that numbers, data and strobes are there in the cycle before the access as well.
 
     Members
     -------

@@ -25,7 +25,8 @@ class Requantizer(wiring.Component):
     """Requantize one sum per lane each cycle, in two stages or by comparison.
 
     Bit-exact with :func:`~shiftloom.isa.semantics.execute`; nothing stalls. A left shift of more
-    than 8 in the second stage saturates as one of 8 does.
+    than 8 in the second stage saturates as one of 8 does. With ``pipeline`` each shift and each
+    saturation takes two cycles.
 
     Parameters
     ----------
@@ -43,20 +44,19 @@ class Requantizer(wiring.Component):
     values : In(data.ArrayLayout(signed(32), config.columns))
         Sums.
     residual : In(8 * config.word_bytes)
-        Codes to add between the stages, ``residual_latency`` cycles after their values.
+        Codes to add between the stages, :meth:`residual_latency` cycles after their values.
     codes : Out(data.ArrayLayout(8, config.columns))
         Results.
+    bits : Out(config.columns)
+        With a bit array: one bit of each, that of the settings' plane.
     """
-
-    #: Cycles from values to codes.
-    latency = 8
-    #: Cycles from values to the residual that belongs to them.
-    residual_latency = 3
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        bits = {"bits": Out(config.columns)} if config.bit_lanes else {}
         super().__init__(
             {
+                **bits,
                 "settings": In(fields_layout(Opcode.VECTOR_REQUANTIZE)),
                 "parameters": In(data.ArrayLayout(lane_layout(), config.columns)),
                 "thresholds": In(table_write_layout(config)),
@@ -65,6 +65,16 @@ class Requantizer(wiring.Component):
                 "codes": Out(data.ArrayLayout(8, config.columns)),
             }
         )
+
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from values to codes."""
+        return 8 + 4 * config.pipeline
+
+    @staticmethod
+    def residual_latency(config: Config) -> int:
+        """Return the cycles from values to the residual that belongs to them."""
+        return 3
 
     def elaborate(self, platform):
         m = Module()
@@ -76,10 +86,11 @@ class Requantizer(wiring.Component):
         least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
         m.d.sync += out_shift.eq(Mux(wanted < least, least, wanted) - least)
 
-        compared = None
+        compared, compares = None, Signal(reset_less=True)
         if self.config.threshold_bits:
             m.submodules.compared = compared = ThresholdUnit(self.config)
             m.d.comb += [compared.settings.eq(settings), compared.write.eq(self.thresholds)]
+            m.d.sync += compares.eq(self.settings.threshold_bits != 0)
 
         for lane in range(self.config.columns):
 
@@ -88,33 +99,73 @@ class Requantizer(wiring.Component):
                 m.d.sync += signal.eq(value)
                 return signal
 
-            parameters = self.parameters[lane]
-            biased = register("biased", 32, self.values[lane] + parameters.bias)
-            shifted = self._shift(register, "shifted", biased, parameters.shift)
-            rounded = register("rounded", 33, self._round(shifted))
-            clamped = register("clamped", 16, saturate(rounded, settings.low, settings.high))
-            code = self.residual[8 * lane : 8 * lane + 8]
-            residual = Cat(code, code[-1] & ~settings.residual_unsigned).as_signed()
-            added = Mux(settings.residual, residual << settings.residual_shift, 0)
-            addend = register("addend", 18, parameters.addend + added)
-            sums = register("sum", 18, clamped + addend)
+            biased = register("biased", 32, self.values[lane] + self.parameters[lane].bias)
+            clamped = self._clamped(register, biased, self.parameters[lane].shift)
+            sums = register("sum", 18, clamped + self._addend(register, lane))
             wide = Cat(Const(0, MAX_LEFT_SHIFT), sums).as_signed()
             shifted = self._shift(register, "out_shifted", wide, out_shift)
             rounded = register("out_rounded", len(wide) + 1, self._round(shifted))
-            limited = saturate(rounded, settings.out_low, settings.out_high)
-            m.d.sync += self.codes[lane].eq(limited)
+            limits = settings.out_low, settings.out_high
+            limited = self._saturate(register, "out", rounded, limits)
             if compared is not None:
                 m.d.comb += compared.sums[lane].eq(biased)
-                with m.If(settings.threshold_bits != 0):
-                    m.d.sync += self.codes[lane].eq(compared.codes[lane])
+                limited = Mux(compares, compared.codes[lane], limited[:8])
+            m.d.sync += self.codes[lane].eq(limited)
+            if self.config.bit_lanes:
+                self._choose_bit(m, lane, limited)
         return m
+
+    def _choose_bit(self, m, lane, code):
+        """Say one bit of a code: with ``pipeline`` it is chosen before the register of codes."""
+        if self.config.pipeline:
+            m.d.sync += self.bits[lane].eq(code[:8].bit_select(self.settings.plane, 1))
+        else:
+            m.d.comb += self.bits[lane].eq(self.codes[lane].bit_select(self.settings.plane, 1))
+
+    def _clamped(self, register, biased, shift):
+        """Return what the first stage makes of a sum."""
+        shifted = self._shift(register, "shifted", biased, shift)
+        rounded = register("rounded", 33, self._round(shifted))
+        limits = self._settings.low, self._settings.high
+        return register("clamped", 16, self._saturate(register, "mid", rounded, limits))
+
+    def _addend(self, register, lane):
+        """Return what is added between the stages: a constant, and the residual."""
+        settings = self._settings
+        code = self.residual[8 * lane : 8 * lane + 8]
+        residual = Cat(code, code[-1] & ~settings.residual_unsigned).as_signed()
+        residual = Mux(settings.residual, residual, 0)
+        if self.config.pipeline:
+            residual = register("residual", 9, residual)
+        added = residual << settings.residual_shift
+        if self.config.pipeline:
+            added = register("residual_shifted", 16, added)
+        return register("addend", 18, self.parameters[lane].addend + added)
+
+    def _saturate(self, register, name, value, limits):
+        """Saturate; with ``pipeline`` it takes a cycle, and the register that follows another."""
+
+        def stage(part, between):
+            return register(f"{name}_{part}", len(between), between)
+
+        return saturate(value, *limits, *([stage] if self.config.pipeline else []))
 
     def _shift(self, register, name, value, amount):
         """Shift right; keep the highest dropped bit, and whether lower ones were set, below."""
-        sticky, rest = 0, Cat(Const(0, 1), value).as_signed()
-        for bit in range(len(amount)):
-            sticky |= amount[bit] & rest[: 1 << bit].any()
-            rest = Mux(amount[bit], rest >> (1 << bit), rest)
+        sticky, rest = Const(0, 1), Cat(Const(0, 1), value).as_signed()
+        bits = [[bit] for bit in range(len(amount))]
+        if self.config.pipeline:
+            halfway = (len(amount) + 1) // 2
+            bits = [range(halfway), range(halfway, len(amount))]
+        for number, group in enumerate(bits):
+            part, unit = amount[group[0] : group[-1] + 1], 1 << group[0]
+            for dropped in range((1 << len(group)) - 1):
+                units = rest[dropped * unit : (dropped + 1) * unit]
+                sticky |= (part > dropped) & units.any()
+            rest >>= part << group[0]
+            if self.config.pipeline and number == 0:
+                held = register(f"{name}_halfway", len(value) + 2, Cat(sticky, rest))
+                sticky, rest = held[0], held[1:].as_signed()
         return register(name, len(value) + 2, Cat(sticky, rest))
 
     def _round(self, shifted):

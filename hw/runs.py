@@ -7,9 +7,9 @@ from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
-from .axi import ADDRESS_BITS
+from ..isa.reach import ADDRESS_BITS, address_bits
 from .burst_splitter import run_layout
-from .interfaces import address_bits, job_layout
+from .interfaces import job_layout
 from .register_port import NUMBER_BITS
 
 __all__ = ["REGIONS", "Runs", "settings_members"]

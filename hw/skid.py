@@ -36,21 +36,22 @@ class Skid(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        valid = Signal()
+        valid, ready = Signal(), Signal(init=1)
         payload = Signal(self.shape, reset_less=True)
-        spare_valid = Signal()
+        spare_valid = Signal()  # ~ready, which has a register of its own: both go far
         spare = Signal(self.shape, reset_less=True)
         m.d.comb += [
-            self.i.ready.eq(~spare_valid),
+            self.i.ready.eq(ready),
             self.o.valid.eq(valid),
             self.o.payload.eq(payload),
         ]
         with m.If(~valid | self.o.ready):
-            m.d.sync += [valid.eq(self.i.valid | spare_valid), spare_valid.eq(0)]
+            m.d.sync += [valid.eq(self.i.valid | spare_valid), spare_valid.eq(0), ready.eq(1)]
             with m.If(spare_valid):
                 m.d.sync += payload.eq(spare)
             with m.Else():
                 m.d.sync += payload.eq(self.i.payload)
         with m.Elif(~spare_valid):
-            m.d.sync += [spare_valid.eq(self.i.valid), spare.eq(self.i.payload)]
+            m.d.sync += [spare_valid.eq(self.i.valid), ready.eq(~self.i.valid)]
+            m.d.sync += spare.eq(self.i.payload)
         return m

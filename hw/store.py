@@ -5,10 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
-from ..isa.instructions import Engine
+from ..isa.instructions import INDEX_BITS, Engine
+from ..isa.reach import ADDRESS_BITS
 from ..isa.registers import Error
-from .axi import ADDRESS_BITS, OUTSTANDING, burst_layout, strobed_layout
-from .interfaces import INDEX_BITS, failure_layout, job_layout, read_signature
+from .axi import OUTSTANDING, burst_layout, strobed_layout
+from .interfaces import failure_layout, job_layout, read_latency, read_signature
 from .narrower import Narrower
 from .runs import REGIONS
 from .stream_queue import StreamQueue
@@ -113,10 +114,13 @@ class Store(wiring.Component):
         m.submodules.resizer = resizer = self._resizer()
 
         room = Signal(range(_WORDS_AHEAD + 1), init=_WORDS_AHEAD)
-        arrives = Signal()
-        last = Signal(reset_less=True)
-        has_room = room != 0
+        has_room = Signal(init=1)  # room != 0
         reads = self.read.addr.valid & self.read.addr.ready
+        arrives, last = reads, place.p.run_ends
+        for stage in range(read_latency(self.config)):
+            arrived, was_last = Signal(name=f"arrives_{stage}"), Signal(name=f"last_{stage}")
+            m.d.sync += [arrived.eq(arrives), was_last.eq(last)]
+            arrives, last = arrived, was_last
         m.d.comb += [
             self.read.addr.valid.eq(place.valid & has_room & ~place.p.void),
             self.read.addr.payload.eq(place.p.addr),
@@ -125,11 +129,8 @@ class Store(wiring.Component):
             queue.i.p.data.eq(self.read.data),
             queue.i.p.last.eq(last),
         ]
-        m.d.sync += [
-            arrives.eq(reads),
-            last.eq(place.p.run_ends),
-            room.eq(room - reads + (queue.o.valid & queue.o.ready)),
-        ]
+        freed = queue.o.valid & queue.o.ready
+        m.d.sync += [room.eq(room - reads + freed), has_room.eq((room != reads) | freed)]
 
         m.d.comb += [
             resizer.i.valid.eq(queue.o.valid),

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from .multiplier import Multiplier
 
 __all__ = ["WINDOW_STEPS", "TapUnit", "tap_step_layout"]
 
@@ -112,35 +113,64 @@ class TapUnit(wiring.Component):
         return m
 
     def _lane(self, m, lane, operands, steps):
-        """Multiply, combine and accumulate in one lane; return its total."""
-        products, enables = [], []
+        """Multiply, combine and accumulate in one lane; return its total.
+
+        Sums and maxima are both kept, each in registers of its own.
+        """
+        products, candidates = [], []
         for index, operand in enumerate(operands):
 
             def register(name, shape, index=index):
                 return Signal(shape, name=f"{name}_{lane}_{index}", reset_less=True)
 
-            value, factor = register("operand", signed(9)), register("factor", signed(9))
-            product, enable = register("product", signed(18)), register("enable", 1)
-            tap, position = register("tap", 9), 64 * lane + 16 * index
-            m.d.sync += [value.eq(operand), tap.eq(self.taps[position : position + 9])]
-            # A maximum takes the values themselves, where a tap allows it.
-            m.d.sync += factor.eq(Mux(self.maximum, 1, self.taps[position : position + 9]))
-            m.d.sync += [product.eq(value * factor), enable.eq(tap != 0)]
+            value, tap = register("operand", signed(9)), register("tap", signed(9))
+            position = 64 * lane + 16 * index
+            given = self.taps[position : position + 9].as_signed()
+            m.d.sync += [value.eq(operand), tap.eq(given)]
+            if self.config.pipeline:
+                product = self._multiply(m, f"multiplier_{lane}_{index}", operand, given)
+            else:
+                product = register("product", signed(18))
+                m.d.sync += product.eq(value * tap)
             products.append(product)
-            enables.append(enable)
+            candidates.append((tap != 0, value))
 
-        combined = Signal(signed(20), name=f"combined_{lane}", reset_less=True)
+        summed = Signal(signed(20), name=f"summed_{lane}", reset_less=True)
         total = Signal(signed(32), name=f"total_{lane}", reset_less=True)
-        best = _NOTHING
-        for product, enable in zip(products, enables, strict=True):
-            best = _larger(best, Mux(enable, product[:10].as_signed(), _NOTHING))
-        m.d.sync += combined.eq(Mux(self.maximum, best, sum(products)))
-        kept = Mux(self.maximum, _larger(total[:10].as_signed(), combined), total + combined)
+        largest = Signal(signed(10), name=f"largest_{lane}", reset_less=True)
+        best, first = self._best(m, lane, candidates), steps[-1].first
+        m.d.sync += summed.eq(sum(products))
         with m.If(steps[-1].valid):
-            m.d.sync += total.eq(Mux(steps[-1].first, combined, kept))
-        empty = self.maximum & (total[:10].as_signed() == _NOTHING)
-        return Mux(empty, _WIDE_NOTHING, total)
+            m.d.sync += total.eq(Mux(first, summed, total + summed))
+        with m.If(steps[-1].valid & (first | (best > largest))):
+            m.d.sync += largest.eq(best)
+        empty = largest[-1] & ~largest[-2]  # all others are narrower than ``_NOTHING``
+        return Mux(self.maximum, Mux(empty, _WIDE_NOTHING, largest), total)
+
+    def _multiply(self, m, name, operand, tap):
+        """Return a product, two cycles later, from a multiplier with registers of its own."""
+        m.submodules[name] = multiplier = Multiplier(9)
+        m.d.comb += [multiplier.a.eq(operand), multiplier.b.eq(tap)]
+        return multiplier.product
+
+    def _best(self, m, lane, candidates):
+        """Return the largest value that a tap allows, two cycles later."""
+        pairs = [candidates[:2], candidates[2:]]
+        halves = []
+        for number, pair in enumerate(pair for pair in pairs if pair):
+            half = Signal(10, name=f"half_{lane}_{number}", reset_less=True)
+            m.d.sync += half.eq(Cat(_larger(pair)))
+            halves.append((half[0], half[1:].as_signed()))
+        allowed, value = _larger(halves)
+        best = Signal(signed(10), name=f"best_{lane}", reset_less=True)
+        m.d.sync += best.eq(Mux(allowed, value, _NOTHING))
+        return best
 
 
-def _larger(a, b):
-    return Mux(b > a, b, a)
+def _larger(candidates):
+    """Return whether one or two values count at all, and the larger one that does."""
+    if len(candidates) == 1:
+        return candidates[0]
+    (counts, value), (other_counts, other) = candidates
+    takes_other = other_counts & (~counts | (other > value))
+    return counts | other_counts, Mux(takes_other, other, value)

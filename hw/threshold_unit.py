@@ -36,7 +36,7 @@ class ThresholdUnit(wiring.Component):
     reached. Each comparison is a stage with a table of its own: what the stages before have found
     is the address. The last stage holds the thresholds of even index, the one before it every
     second of those between, and so on; codes of fewer bits leave out the first stages. Nothing
-    stalls.
+    stalls. With ``pipeline`` a stage takes two cycles: it looks up its threshold, then compares.
 
     Parameters
     ----------
@@ -55,9 +55,6 @@ class ThresholdUnit(wiring.Component):
         The smallest code plus the thresholds reached.
     """
 
-    #: Cycles from sums to codes: four comparisons, an addition, and one to come with shifted codes.
-    latency = 6
-
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -68,6 +65,14 @@ class ThresholdUnit(wiring.Component):
                 "codes": Out(data.ArrayLayout(8, config.columns)),
             }
         )
+
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from sums to codes.
+
+        They are four comparisons, an addition, and one to come with shifted codes.
+        """
+        return 6 + 4 * config.pipeline
 
     def elaborate(self, platform):
         m = Module()
@@ -85,12 +90,16 @@ class ThresholdUnit(wiring.Component):
             value, found = self.sums[lane], Const(0, 0)
             for stage in range(stages):
                 threshold = self._table(m, lane, stage, found)
+                if self.config.pipeline:
+                    threshold = register(f"threshold_{stage}", threshold)
+                    value = register(f"waiting_value_{stage}", value)
+                    found = register(f"waiting_found_{stage}", found)
                 reached = enabled[stage] & (value >= threshold)
                 found = register(f"found_{stage}", Cat(reached, found))
                 if stage < stages - 1:
                     value = register(f"value_{stage}", value)
-            for stage in range(stages, self.latency - 1):
-                found = register(f"found_{stage}", found)
+            for cycle in range(stages * (1 + self.config.pipeline), self.latency(self.config) - 1):
+                found = register(f"found_late_{cycle}", found)
             m.d.sync += self.codes[lane].eq(self.settings.out_low + found)
         return m
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
-from .axi import ADDRESS_BITS
+from ..isa.reach import ADDRESS_BITS
 from .burst_splitter import BurstSplitter, run_layout
 from .interfaces import job_layout
 from .runs import REGIONS, Runs
@@ -57,7 +57,7 @@ class Transfer(wiring.Component):
         m.submodules.runs = runs = Runs(self.config)
         m.submodules.splitter = splitter = BurstSplitter(self.config, self.config.burst_beats)
         m.submodules.areas = areas = StreamQueue(area_layout(), self.jobs_ahead)
-        m.submodules.words = words = Words()
+        m.submodules.words = words = Words(self.config.pipeline)
 
         # A job enters both sides in the same cycle.
         m.d.comb += [

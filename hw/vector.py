@@ -10,6 +10,7 @@ from .interfaces import (
     accumulator_read_signature,
     job_layout,
     private_read_signature,
+    read_latency,
     read_signature,
     result_layout,
 )
@@ -21,7 +22,8 @@ from .vector_parameters import VectorParameters
 
 __all__ = ["Vector"]
 
-#: Places for residual words that wait for their sums; four at most do.
+#: Places for residual words that wait for their sums; four at most do: beside input words one comes
+#: every other cycle, and waits for seven, or eight with ``pipeline``.
 _RESIDUALS = 8
 
 
@@ -58,14 +60,6 @@ class Vector(wiring.Component):
         Taps of all lanes, in a serial machine only.
     """
 
-    #: Cycles from the transfer of a job without thresholds to its first pixel or word, when the
-    #: engine is idle.
-    latency = 1 + VectorParameters.latency + VectorIssue.latency
-    #: Cycles from the last pixel of a job to ``done``.
-    pixel_done_latency = 2 + Requantizer.latency + 1
-    #: Cycles from the last word of a job, input or residual, to ``done``.
-    word_done_latency = 1 + TapUnit.latency + Requantizer.latency + 1
-
     def __init__(self, config: Config) -> None:
         self.config = config
         words = config.activation_words
@@ -80,6 +74,25 @@ class Vector(wiring.Component):
                 **self._parameter_ports(config),
             }
         )
+
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from the transfer of a job to its first pixel or word.
+
+        That is without thresholds, when the engine is idle.
+        """
+        return 1 + VectorParameters.latency + VectorIssue.latency(config)
+
+    @staticmethod
+    def pixel_done_latency(config: Config) -> int:
+        """Return the cycles from the last pixel of a job to ``done``."""
+        return 2 + Requantizer.latency(config) + 1
+
+    @staticmethod
+    def word_done_latency(config: Config) -> int:
+        """Return the cycles from the last word of a job, input or residual, to ``done``."""
+        taps = read_latency(config) + TapUnit.latency + config.pipeline
+        return taps + Requantizer.latency(config) + 1
 
     def _parameter_ports(self, config):
         words, bits = config.parameter_words, 8 * config.parameter_word_bytes
@@ -109,11 +122,12 @@ class Vector(wiring.Component):
         fetches = LaneParameters if self.config.serial else VectorParameters
         m.submodules.parameters = parameters = fetches(self.config)
         requantizer = Requantizer(self.config)
-        m.submodules.requantizer = EnableInserter(busy)(requantizer)
+        m.submodules.requantizer = self._resting(requantizer, busy)
         m.d.comb += [
-            issue.following.eq(self.job.p),
+            # With ``pipeline`` no path leads from the queue to the loops.
+            issue.following.eq(job if self.config.pipeline else self.job.p),
             issue.job.eq(job),
-            issue.start.eq(self.job.valid & self.job.ready),
+            issue.start.eq(starts if self.config.pipeline else self.job.valid & self.job.ready),
             issue.begin.eq(parameters.begin),
             issue.addr.ready.eq(self.read.addr.ready),
             self.read.addr.valid.eq(issue.addr.valid),
@@ -126,7 +140,7 @@ class Vector(wiring.Component):
         m.d.comb += [
             parameters.job.eq(job),
             parameters.start.eq(starts),
-            parameters.tap.eq(issue.parameter),
+            parameters.tap.eq(self._with_data(m, issue.parameter, "tap")),
             requantizer.settings.eq(job.requantize),
             requantizer.parameters.eq(parameters.parameters),
         ]
@@ -138,8 +152,8 @@ class Vector(wiring.Component):
             m.d.comb += requantizer.thresholds.eq(parameters.thresholds)
 
         token = self._sums(m, job, busy, issue, requantizer)
-        tokens = self._delayed(m, token, requantizer.latency, "requantizing")
-        addend = tokens[requantizer.residual_latency]
+        tokens = self._delayed(m, token, requantizer.latency(self.config), "requantizing")
+        addend = tokens[requantizer.residual_latency(self.config)]
         self._residuals(m, issue, addend.emits & job.requantize.residual, requantizer)
         m.d.comb += [
             ends.eq(tokens[-1].last),
@@ -148,13 +162,12 @@ class Vector(wiring.Component):
             self.write.p.data.eq(requantizer.codes.as_value()),
         ]
         if self.config.bit_lanes:
-            self._pack(m, job, requantizer.codes)
+            self._pack(m, job, requantizer.bits)
         return m
 
-    def _pack(self, m, job, codes):
+    def _pack(self, m, job, bits):
         """Write one bit of each code, if the job says so, and leave the other bytes alone."""
         size = self.config.columns // 8
-        bits = Cat(code.bit_select(job.requantize.plane, 1) for code in codes)
         m.d.comb += self.write.p.mask.eq(~0)
         with m.If(job.requantize.pack):
             m.d.comb += [
@@ -170,30 +183,58 @@ class Vector(wiring.Component):
             m.d.sync += tokens[-1].eq(tokens[-2])
         return tokens
 
+    def _with_data(self, m, value, name):
+        """Return a value that comes a cycle after its address, when its data come."""
+        return self._delayed(m, value, read_latency(self.config) - 1, f"{name}_reading")[-1]
+
+    def _resting(self, block, busy):
+        """Let a block rest between jobs: simulation is faster, but hardware has an enable for it.
+
+        It leads to thousands of registers, too slowly for a deep pipeline.
+        """
+        return block if self.config.pipeline else EnableInserter(busy)(block)
+
     def _sums(self, m, job, busy, issue, requantizer):
         """Bring sums to the requantizer, from taps or accumulators; return their token."""
         loops = job.loops
         taps = TapUnit(self.config)
-        m.submodules.taps = EnableInserter(busy)(taps)
+        m.submodules.taps = self._resting(taps, busy)
         drained = Signal.like(requantizer.values, reset_less=True)
-        tokens = self._delayed(m, issue.token, taps.latency, "summing")
+        summing = read_latency(self.config) - 1 + taps.latency + self.config.pipeline
+        tokens = self._delayed(m, issue.token, summing, "summing")
         token = Signal.like(issue.token)
-        with m.If(busy):
-            m.d.sync += drained.eq(self.accumulators.data)
         m.d.comb += [
             taps.maximum.eq(loops.operation == VectorOperation.MAX),
             taps.unsigned.eq(loops.unsigned),
-            taps.step.eq(issue.step),
+            taps.step.eq(self._with_data(m, issue.step, "step")),
             taps.word.eq(self.read.data),
             taps.taps.eq(self._tap_words),
         ]
         from_words = Signal(reset_less=True)  # goes to all lanes, and is not wanted at once
         m.d.sync += from_words.eq(loops.source == VectorSource.ACTIVATION)
         with m.If(from_words):
-            m.d.comb += [requantizer.values.eq(taps.totals), token.eq(tokens[-1])]
+            m.d.comb += token.eq(tokens[-1])
         with m.Else():
-            m.d.comb += [requantizer.values.eq(drained), token.eq(tokens[1])]
+            m.d.comb += token.eq(tokens[1])
+        if self.config.pipeline:
+            self._either(m, from_words, taps.totals, drained, requantizer.values)
+            return token
+        with m.If(busy):
+            m.d.sync += drained.eq(self.accumulators.data)
+        with m.If(from_words):
+            m.d.comb += requantizer.values.eq(taps.totals)
+        with m.Else():
+            m.d.comb += requantizer.values.eq(drained)
         return token
+
+    def _either(self, m, from_words, totals, drained, values):
+        """Choose by clearing the registers that are not wanted: no sum waits for a choice."""
+        held = Signal.like(drained, reset_less=True)
+        with m.If(from_words):
+            m.d.sync += [held.eq(totals), drained.eq(0)]
+        with m.Else():
+            m.d.sync += [held.eq(0), drained.eq(self.accumulators.data)]
+        m.d.comb += values.eq(held.as_value() | drained.as_value())
 
     def _residuals(self, m, issue, pops, requantizer):
         """Keep residual words in order until their sums need them."""
@@ -201,7 +242,8 @@ class Vector(wiring.Component):
         # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
         word = Signal(width, name="residual_word", reset_less=True)
         arrives = Signal(name="residual_arrives")
-        m.d.sync += [word.eq(self.read.data), arrives.eq(issue.residual)]
+        asked = self._with_data(m, issue.residual, "residual")
+        m.d.sync += [word.eq(self.read.data), arrives.eq(asked)]
         m.submodules.residuals = words = memory.Memory(shape=width, depth=_RESIDUALS, init=[])
         write, read = words.write_port(), words.read_port(domain="comb")
         m.d.comb += [

@@ -1,6 +1,6 @@
 """VectorIssue: walks the loops of a VECTOR job and asks for the words it needs."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -69,8 +69,8 @@ class VectorIssue(wiring.Component):
     start : In(1)
         A job begins; the one before has ended.
     begin : In(1)
-        Its first word or pixel may be issued in the next cycle; not before the cycle after
-        ``start``.
+        Its first word or pixel may be issued :meth:`latency` cycles later; not before the cycle
+        after ``start``.
     addr : Out(stream.Signature(range(config.activation_words)))
         Input and residual words to read.
     pixel : Out(range(config.accumulator_pixels))
@@ -86,9 +86,6 @@ class VectorIssue(wiring.Component):
     token : Out(token_layout(config))
         Of what was issued in the cycle before.
     """
-
-    #: Cycles from ``begin`` to the first ``addr`` or ``pixel``; all other outputs follow by one.
-    latency = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -108,9 +105,18 @@ class VectorIssue(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from ``begin`` to the first ``addr`` or ``pixel``.
+
+        All other outputs follow by one.
+        """
+        return 1 + config.pipeline
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.nest = nest = JobNest(Engine.VECTOR, _LEVELS, _moves(self.config))
+        moves, pipeline = _moves(self.config), self.config.pipeline
+        m.submodules.nest = nest = JobNest(Engine.VECTOR, _LEVELS, moves, pipeline)
         m.submodules.emission = emission = Emission(self.config)
         m.submodules.asked = asked = Skid(self._request_layout())
         self._start(m, nest)
@@ -124,22 +130,23 @@ class VectorIssue(wiring.Component):
             m.d.sync += begun.eq(1)
         with m.Elif(~nest.o.valid):
             m.d.sync += begun.eq(0)
-        self._ask(m, nest, emission, asked.i, begun | self.begin)
+        # With ``pipeline`` no path leads from ``begin`` to the enables of the loops.
+        may = begun if self.config.pipeline else begun | self.begin
+        self._ask(m, nest, emission, asked.i, may)
         self._place(m, nest.o.p.values, asked.i.p)
         self._issue(m, asked.o)
         return m
 
     def _ask(self, m, nest, emission, asked, may):
         """Ask for the input word (or pixel), then for the residual word in a turn of its own."""
-        first, last, values = nest.o.p.first, nest.o.p.last, nest.o.p.values
-        takes_words = self.job.loops.source == VectorSource.ACTIVATION
-        column_ends = last.kernel_rows & last.kernel_columns
-        emits = emission.emits & column_ends
-        adds = emits & self.job.requantize.residual
+        first, values, turns = nest.o.p.first, nest.o.p.values, nest.o.p.turns
+        takes_words, adds, takes_turns = self._settings(m)
+        emits = emission.emits & turns.columns
+        adds &= emits
         residual_turn = Signal()
         moves = Signal()
         reads_input = takes_words & ~residual_turn
-        completes = residual_turn | ~(takes_words & adds)
+        completes = residual_turn | ~(takes_turns & emits)
         m.d.comb += [
             asked.valid.eq(nest.o.valid & may),
             moves.eq(asked.valid & asked.ready),
@@ -150,16 +157,25 @@ class VectorIssue(wiring.Component):
             asked.p.active.eq(~residual_turn),
             asked.p.residual.eq(adds & ~reads_input),
             asked.p.token.emits.eq(completes & emits),
-            asked.p.token.last.eq(completes & last.as_value().all()),
+            asked.p.token.last.eq(completes & nest.o.p.ends),
             asked.p.token.addr.eq(emission.write_addr),
             asked.p.step.valid.eq(reads_input),
             asked.p.step.row_begins.eq(first.columns),
             asked.p.step.first.eq(first.kernel_rows & first.kernel_columns),
-            emission.column_ends.eq(moves & completes & column_ends),
-            emission.row_ends.eq(last.columns),
+            emission.column_ends.eq(moves & completes & turns.columns),
+            emission.row_ends.eq(nest.o.p.last.columns),
         ]
         with m.If(moves):
             m.d.sync += residual_turn.eq(~completes)
+
+    def _settings(self, m):
+        """Return what a job says for all its words: takes words, adds residuals, and does both."""
+        taken = self.following.loops.source == VectorSource.ACTIVATION
+        residual = self.following.requantize.residual
+        held = [Signal(name=n, reset_less=True) for n in ("takes_words", "adds", "takes_turns")]
+        with m.If(self.start):
+            m.d.sync += Cat(held).eq(Cat(taken, residual, taken & residual))
+        return held
 
     def _request_layout(self):
         """Return what is known of a pixel or word before it is issued."""

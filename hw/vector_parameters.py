@@ -83,13 +83,16 @@ class VectorParameters(wiring.Component):
         """Read threshold words one after the other."""
         bits, word = self.job.requantize.threshold_bits, Signal.like(self.thresholds.word)
         last = Cat(bits > n for n in range(1, 1 + len(word)))  # 2**(bits - 1) - 1
+        write = Signal.like(self.thresholds)
+        # Tables are far from the buffer, whose words come late in a cycle.
+        m.d["sync" if self.config.pipeline else "comb"] += self.thresholds.eq(write)
         m.d.sync += [
-            self.thresholds.valid.eq(loads),
-            self.thresholds.word.eq(word),
+            write.valid.eq(loads),
+            write.word.eq(word),
             addr.eq(Mux(self.start, self.job.work.threshold_addr, addr + 1)),
             word.eq(Mux(self.start, 0, word + 1)),
         ]
-        m.d.comb += self.thresholds.pairs.as_value().eq(self.read.data)
+        m.d.comb += write.pairs.as_value().eq(self.read.data)
         with m.If(self.start):
             m.d.sync += loads.eq(bits != 0)
         with m.Elif(word == last):

@@ -1,6 +1,6 @@
 """WeightLoader: brings the weights of the next tile while the array uses the present ones."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -49,9 +49,6 @@ class WeightLoader(wiring.Component):
         Weights for the bit array, a column in each cycle.
     """
 
-    #: Cycles from the first one of ``pending`` to the first row of weights on ``load``.
-    latency = 2
-
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -65,6 +62,11 @@ class WeightLoader(wiring.Component):
                 "bit_load": Out(bit_load_layout(config)),
             }
         )
+
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from the first one of ``pending`` to the first weights on ``load``."""
+        return 2 + config.pipeline
 
     def elaborate(self, platform):
         m = Module()
@@ -97,20 +99,24 @@ class WeightLoader(wiring.Component):
 
     def _loads(self, m, reads, words, bitwise):
         """Give the words that were read to their array."""
-        fetched_word = Signal.like(words, reset_less=True)
-        fetched, fetched_bits = Signal(), Signal()
-        bits = bitwise if self.config.bit_lanes else 0
+        bits = bitwise if self.config.bit_lanes else Const(0, 1)
+        fetched, data = Cat(reads & ~bits, reads & bits, words), self.read.data
+        for stage in range(self.latency(self.config) - 1):
+            if stage:
+                later_data = Signal.like(data, name=f"data_{stage}", reset_less=True)
+                m.d.sync += later_data.eq(data)
+                data = later_data
+            later = Signal(len(fetched), name=f"fetched_{stage}")
+            m.d.sync += later.eq(fetched)
+            fetched = later
         m.d.sync += [
-            fetched.eq(reads & ~bits),
-            fetched_bits.eq(reads & bits),
-            fetched_word.eq(words),
-            self.load.valid.eq(fetched),
-            self.load.row.eq(fetched_word),
-            self.load.weights.eq(self.read.data),
+            self.load.valid.eq(fetched[0]),
+            self.load.row.eq(fetched[2:]),
+            self.load.weights.eq(data),
         ]
         if self.config.bit_lanes:
             m.d.sync += [
-                self.bit_load.valid.eq(fetched_bits),
-                self.bit_load.column.eq(fetched_word),
-                self.bit_load.weights.eq(self.read.data),
+                self.bit_load.valid.eq(fetched[1]),
+                self.bit_load.column.eq(fetched[2:]),
+                self.bit_load.weights.eq(data),
             ]

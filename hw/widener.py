@@ -24,6 +24,8 @@ class Widener(wiring.Component):
     ----------
     i_bytes, o_bytes : int
         Bytes of a part and of a piece, powers of two.
+    pipeline : int
+        1: takes the next part in the cycle after a piece has left, rather than with it.
 
     Members
     -------
@@ -36,7 +38,8 @@ class Widener(wiring.Component):
     #: Cycles from the transfer of a piece's last part to the first cycle the piece is valid.
     latency = 1
 
-    def __init__(self, i_bytes: int, o_bytes: int) -> None:
+    def __init__(self, i_bytes: int, o_bytes: int, pipeline: int = 0) -> None:
+        self.pipeline = pipeline
         self.parts = o_bytes // i_bytes
         self.i_bytes = i_bytes
         super().__init__(
@@ -58,7 +61,7 @@ class Widener(wiring.Component):
         takes = self.i.valid & self.i.ready
         ends = self.i.p.last | (position == self.parts - 1)
         m.d.comb += [
-            self.i.ready.eq(~full | self.o.ready),
+            self.i.ready.eq(~full if self.pipeline else ~full | self.o.ready),
             self.o.valid.eq(full),
             self.o.p.present.eq(present),
             self.o.p.error.eq(error),
@@ -70,6 +73,8 @@ class Widener(wiring.Component):
         is_first = position == 0
         with m.If(self.i.ready):
             m.d.sync += full.eq(takes & ends)
+        with m.Elif(self.o.ready):
+            m.d.sync += full.eq(0)
         with m.If(takes):
             m.d.sync += [
                 Array(lanes)[position].eq(self.i.p.data),

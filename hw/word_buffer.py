@@ -34,7 +34,7 @@ class WordBuffer(wiring.Component):
     latency = 1
 
     def __init__(self, words: int, config: Config) -> None:
-        width = 8 * config.word_bytes
+        self.pipeline, width = config.pipeline, 8 * config.word_bytes
         self.contents = MemoryData(shape=width, depth=words, init=[])
         super().__init__(
             {
@@ -49,11 +49,14 @@ class WordBuffer(wiring.Component):
         write, read = words.write_port(), words.read_port()
         m.d.comb += [
             self.write.ready.eq(1),
-            write.en.eq(self.write.valid),
-            write.addr.eq(self.write.p.addr),
-            write.data.eq(self.write.p.data),
             read.en.eq(1),
             read.addr.eq(self.read.addr),
             self.read.data.eq(read.data),
+        ]
+        # A cycle later with ``pipeline``: no work that reads the word can have begun by then.
+        m.d["sync" if self.pipeline else "comb"] += [
+            write.en.eq(self.write.valid),
+            write.addr.eq(self.write.p.addr),
+            write.data.eq(self.write.p.data),
         ]
         return m

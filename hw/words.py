@@ -4,8 +4,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..isa.instructions import FORMATS, WORD_ADDR_BITS, Opcode
-from .interfaces import INDEX_BITS
+from ..isa.instructions import FORMATS, INDEX_BITS, WORD_ADDR_BITS, Opcode
 
 __all__ = ["Words", "area_layout", "place_layout"]
 
@@ -38,7 +37,12 @@ def place_layout() -> data.StructLayout:
 class Words(wiring.Component):
     """Walk the words of transfers in a buffer.
 
-    Gives one place each cycle, over jobs too.
+    Gives one place each cycle, over jobs too; with ``pipeline`` there is a cycle between jobs.
+
+    Parameters
+    ----------
+    pipeline : int
+        That of the configuration.
 
     Members
     -------
@@ -51,7 +55,8 @@ class Words(wiring.Component):
     #: Cycles from the transfer on ``i`` to the first cycle its first place is valid on ``o``.
     latency = 1
 
-    def __init__(self) -> None:
+    def __init__(self, pipeline: int = 0) -> None:
+        self.pipeline = pipeline
         super().__init__(
             {
                 "i": In(stream.Signature(area_layout())),
@@ -79,10 +84,14 @@ class Words(wiring.Component):
             self.o.p.run_ends.eq(run_ends),
             self.o.p.job_ends.eq(job_ends),
             self.o.p.void.eq(void),
-            self.i.ready.eq(~busy | (self.o.ready & job_ends)),
         ]
+        # With ``pipeline`` who takes a word does not decide in the same cycle what comes next.
+        m.d.comb += self.i.ready.eq(~busy if self.pipeline else ~busy | (self.o.ready & job_ends))
+        if self.pipeline:
+            with m.If(self.o.ready & job_ends):
+                m.d.sync += busy.eq(0)
         with m.If(~busy | self.o.ready):
-            with m.If(~busy | job_ends):
+            with m.If(~busy if self.pipeline else ~busy | job_ends):
                 taken = self.i.p
                 nothing, one_word = (taken.words == 0) | (taken.runs == 0), taken.words <= 1
                 one_run = taken.runs == 1

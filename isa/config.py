@@ -65,6 +65,10 @@ class Config:
         (:mod:`shiftloom.isa.serial`). 1 needs four rows, columns and bytes of the bus, and has one
         vector lane for all channels; 2 needs eight, and has a lane for each. Both need one tap, and
         neither thresholds nor bit array.
+    pipeline : int
+        1: more registers, for a faster clock; work takes some cycles longer from start to end
+        (:mod:`shiftloom.isa.timing`), and no more of them pass between results. 0 in a serial
+        machine.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class Config:
     threshold_bits: int = 4
     bit_lanes: int = 0
     serial: int = 0
+    pipeline: int = 0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -98,6 +103,7 @@ class Config:
         self._check("threshold_bits", 0 <= self.threshold_bits <= 4, "be 0…4")
         self._check_bits()
         self._check("serial", self.serial in (0, 1, 2), "be 0, 1 or 2")
+        self._check("pipeline", self.pipeline in (0, 1), "be 0 or 1")
         beats = self.burst_beats
         self._check("burst_beats", _power_of_two(beats) and beats <= 256, "be a power of two ≤ 256")
         burst = self.burst_beats * self.bus_bytes
@@ -135,6 +141,7 @@ class Config:
         equal = dict.fromkeys(("columns", "bus_bytes"), self.rows)
         for name, right in {**equal, "vector_taps": 1, "threshold_bits": 0, "bit_lanes": 0}.items():
             self._check(name, getattr(self, name) == right, f"be {right} in a serial machine")
+        self._check("pipeline", self.pipeline == 0, "be 0 in a serial machine")
         for name in ("activation_words", "weight_words", "parameter_words"):
             words = getattr(self, name)
             if not _power_of_two(words) or words > _SERIAL_WORDS:
@@ -201,8 +208,10 @@ class Config:
     def id(self) -> int:
         """32-bit identity: equal for equal hardware, whatever its name."""
         # What came later counts only where it is used: other identities stay what they were.
-        names = [f.name for f in fields(self) if f.name not in ("name", "serial")]
+        later = ("serial", "pipeline")
+        names = [f.name for f in fields(self) if f.name not in ("name", *later)]
         values = [ISA_VERSION, *(getattr(self, name) for name in names), *(1,) * self.serial]
+        values += ["pipeline"] * self.pipeline
         digest = hashlib.sha256(",".join(map(str, values)).encode()).digest()
         return int.from_bytes(digest[:4], "little")
 

@@ -1,6 +1,7 @@
 """When things happen: each constant of the machine's timing, declared once, with its meaning.
 
-All are cycles or counts. A stream transfers a payload in one cycle; "from A to B" is the number of
+All are cycles or counts; those that ``pipeline`` of a configuration changes are functions of it.
+A stream transfers a payload in one cycle; "from A to B" is the number of
 cycles that B comes after A at the earliest. The cycle model is made of nothing else; hardware has
 its own structure, and tests compare the two.
 """
@@ -10,7 +11,6 @@ from .instructions import Engine
 
 __all__ = [
     "ACCUMULATOR_DISTANCE",
-    "FEEDER",
     "FEEDER_READ",
     "FETCH_AHEAD",
     "FETCH_BURST",
@@ -19,7 +19,6 @@ __all__ = [
     "MAC_OFFER",
     "MAC_PENDING",
     "OUTSTANDING",
-    "PIXEL_DONE",
     "PLACE",
     "QUEUE_DEPTH",
     "QUEUE_READ",
@@ -41,20 +40,27 @@ __all__ = [
     "SERIAL_SUM",
     "SERIAL_TILE",
     "SERIAL_WRITE",
-    "STORE_ARRIVAL",
     "STORE_JOBS_AHEAD",
     "STORE_PENDING",
     "STORE_WORDS_AHEAD",
-    "TOKEN",
-    "VECTOR_START",
-    "WORD_DONE",
     "WRITE_TO_DONE",
+    "decode_rest",
+    "feeder",
     "fetch_burst_beats",
     "fetch_queue_beats",
+    "load_banks",
     "mac_done",
+    "operand_check",
+    "pixel_done",
+    "queue_check",
     "serial_start",
     "serial_vector_start",
+    "store_arrival",
     "threshold_cycles",
+    "token",
+    "transfer_rest",
+    "vector_start",
+    "word_done",
 ]
 
 # --- Between blocks ---------------------------------------------------------------------------
@@ -65,9 +71,6 @@ REGISTER = 1
 #: From the transfer into a queue to the cycle in which its output stage may take the payload; one
 #: more until the payload is offered. The output stage counts in the queue's depth.
 QUEUE_READ = 1
-
-#: From a completed piece of work to the first cycle in which another that waited for it starts.
-TOKEN = 1
 
 #: From the last completion, or the cycle END is decoded in, to the first cycle not counted.
 RUN_END = 2
@@ -102,9 +105,6 @@ PLACE = 1
 #: Words that STORE has read and not yet turned into beats.
 STORE_WORDS_AHEAD = 8
 
-#: From the address of a word that STORE reads to the cycle it enters the queue in.
-STORE_ARRIVAL = 1
-
 #: Bursts of STORE whose answers are awaited, those of empty jobs included.
 STORE_PENDING = 32
 
@@ -120,20 +120,10 @@ MAC_PENDING = 1
 #: From the issue of an operand to the read of its words.
 FEEDER_READ = 1
 
-#: From the issue of an operand to its entry into the array.
-FEEDER = 4
-
 #: Least distance of operations on one accumulator, unless the later one overwrites.
 ACCUMULATOR_DISTANCE = 4
 
 # --- VECTOR -----------------------------------------------------------------------------------
-
-#: From the transfer of a job to its first pixel or word, without thresholds.
-VECTOR_START = 2
-
-#: From the last pixel of a job, or its last word, to its completion; the next job may enter then.
-PIXEL_DONE = 11
-WORD_DONE = 15
 
 #: From the write of a result to what would be its completion.
 WRITE_TO_DONE = 1
@@ -178,9 +168,82 @@ SERIAL_WRITE = 7
 SERIAL_RESULT = 7
 
 
+# --- Longer with ``pipeline`` ----------------------------------------------------------------
+
+
+def token(config: Config) -> int:
+    """Return the cycles from completed work to the start of what waited for it, at least."""
+    return 1 + config.pipeline
+
+
+def queue_check(config: Config) -> int:
+    """Return the cycles from work being offered by its queue to its start, at least.
+
+    And from its engine being free.
+    """
+    return config.pipeline
+
+
+def decode_rest(config: Config) -> int:
+    """Return the cycles from an instruction's leaving to another's entry into decoding.
+
+    And from its entry to the first part of the next one, where it comes in parts.
+    """
+    return config.pipeline
+
+
+def transfer_rest(config: Config) -> int:
+    """Return the cycles between the last burst of a run, or word of a job, and the next to enter.
+
+    That is what cuts runs into bursts, or walks the words of a job.
+    """
+    return config.pipeline
+
+
+def load_banks(config: Config) -> int:
+    """Return 1 if LOAD waits for the vector unit's writes to its bank only; 0: to any bank."""
+    return 1 - config.pipeline
+
+
+def store_arrival(config: Config) -> int:
+    """Return the cycles from the address of a word that STORE reads to its entry into a queue."""
+    return 1 + config.pipeline
+
+
+def operand_check(config: Config) -> int:
+    """Return the cycles for which an operand's loops are ahead of its issue.
+
+    And from a job's last operand, as the loops give it, to the next job's entry into the loops.
+    """
+    return config.pipeline
+
+
+def feeder(config: Config) -> int:
+    """Return the cycles from the issue of an operand to its entry into the array."""
+    return 4 + config.pipeline
+
+
 def mac_done(config: Config) -> int:
     """Return the cycles from the issue of a job's last operand to its completion."""
-    return FEEDER + config.rows + config.columns + 2
+    return feeder(config) + config.rows + config.columns + 2 + config.pipeline
+
+
+def vector_start(config: Config) -> int:
+    """Return the cycles from a job of the vector unit to its first step, without thresholds."""
+    return 2 + config.pipeline
+
+
+def pixel_done(config: Config) -> int:
+    """Return the cycles from the last pixel of a job of the vector unit to its completion.
+
+    The next job may enter then.
+    """
+    return 11 + 4 * config.pipeline
+
+
+def word_done(config: Config) -> int:
+    """Return the same from the last word of a job."""
+    return 15 + 6 * config.pipeline
 
 
 def threshold_cycles(bits: int) -> int:
@@ -216,4 +279,4 @@ def serial_vector_start(config: Config) -> int:
 
     Parameters are read before, one lane each cycle; the last two come while the job starts.
     """
-    return VECTOR_START + config.columns - 2
+    return vector_start(config) + config.columns - 2

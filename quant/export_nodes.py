@@ -9,26 +9,23 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ..isa.requantize import Rounding
+from .export_moves import add_move
 from .export_rounding import add_rounding
 from .export_thresholds import add_comparisons
-from .graph import (
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    Host,
-    MaxPool,
-    Node,
-    Pad,
-    QuantGraph,
-    Slice,
-    TensorType,
-)
+from .graph import Add, AveragePool, Conv, Host, Node, QuantGraph, TensorType
 
-__all__ = ["Exporter"]
+__all__ = ["Exporter", "rounds_twice"]
 
 Array = NDArray[Any]
 FLOAT = onnx.TensorProto.FLOAT
+
+
+def rounds_twice(node: Conv) -> bool:
+    """Return whether a layer's first stage changes what its second makes of exact sums."""
+    params, left = node.requantize, -node.requantize.out_shift
+    if node.mid_bias.any() or left < 0 or (left and any(params.shift)):
+        return True
+    return params.low << left > params.out_low or params.high << left < params.out_high
 
 
 class Exporter:
@@ -156,54 +153,38 @@ class Exporter:
         elif isinstance(node, Host):
             self._host(node, inputs, output)
         else:
-            self._moved(node, inputs, output)
-
-    def _moved(self, node: Node, inputs: list[str], output: str) -> None:
-        if isinstance(node, MaxPool):
-            self.add(
-                "MaxPool",
-                inputs,
-                output,
-                kernel_shape=node.kernel,
-                strides=node.stride,
-                dilations=node.dilation,
-                pads=node.padding,
-            )
-        elif isinstance(node, Concat):
-            self.add("Concat", inputs, output, axis=1)
-        elif isinstance(node, Pad):
-            pads = self.integers((0, *node.before, 0, *node.after))
-            self.add("Pad", [*inputs, pads], output)
-        elif isinstance(node, Slice):
-            bounds = [self.integers(v) for v in (node.start, node.stop, (1, 2, 3), node.step)]
-            self.add("Slice", [*inputs, *bounds], output)
-        else:
-            raise TypeError(type(node).__name__)
+            add_move(self, node, inputs, output)
 
     def _conv(self, node: Conv, inputs: list[str], output: str) -> None:
-        source = self.graph.tensors[node.inputs[0]].exponent
-        weight = self.constant(f"{node.output}/weight", node.weight)
-        scale = self.scale(node.weight_exponent, f"{output}/weight_scale")
-        self.add("DequantizeLinear", [weight, scale], f"{output}/weights", axis=0)
-        operands = [*inputs, f"{output}/weights"]
-        if node.bias.any():
-            bias = self.constant(f"{node.output}/bias", node.bias)
-            exponents = tuple(e + source for e in node.weight_exponent)
-            steps = self.scale(exponents, f"{output}/bias_scale")
-            operands.append(self.add("DequantizeLinear", [bias, steps], f"{output}/biases", axis=0))
         window = {
             "strides": node.stride,
             "dilations": node.dilation,
             "pads": node.padding,
             "group": node.groups,
         }
+        operands = [*inputs, *self._weights_and_bias(node, output)]
         acc = self.add("Conv", operands, f"{output}/sum", **window)
         if node.thresholds is not None:
             self._compared(node, acc, output)
             return
-        if node.mid_bias.any() or (node.requantize.out_shift > 0):
-            acc = self._middle(node, acc, output, node.weight_exponent[0] + source)
+        if rounds_twice(node):
+            acc = self._middle(node, acc, output, self.steps(node)[0])
         self._requantized(node, acc, output)
+
+    def steps(self, node: Conv) -> tuple[int, ...]:
+        """Return the exponents of a convolution's sums: one, or one per channel."""
+        source = self.graph.tensors[node.inputs[0]].exponent
+        return tuple(exponent + source for exponent in node.weight_exponent)
+
+    def _weights_and_bias(self, node: Conv, output: str) -> list[str]:
+        weight = self.constant(f"{node.output}/weight", node.weight)
+        scale = self.scale(node.weight_exponent, f"{output}/weight_scale")
+        operands = [self.add("DequantizeLinear", [weight, scale], f"{output}/weights", axis=0)]
+        if node.bias.any():
+            bias = self.constant(f"{node.output}/bias", node.bias)
+            steps = self.scale(self.steps(node), f"{output}/bias_scale")
+            operands.append(self.add("DequantizeLinear", [bias, steps], f"{output}/biases", axis=0))
+        return operands
 
     def _compared(self, node: Conv, acc: str, output: str) -> None:
         """Add comparisons in place of requantization; what they leave out only comes along."""
@@ -218,7 +199,8 @@ class Exporter:
         """Add the first of two roundings and the second bias."""
         params = node.requantize
         middle = step + params.shift[0]
-        last = self._integers(acc, output, middle, (params.low, params.high))
+        limits = params.low, params.high
+        last = self._integers(acc, f"{output}/first", middle, limits, params.rounding)
         if node.mid_bias.any():
             name = self.constant(f"{node.output}/mid_bias", node.mid_bias.reshape(-1, 1, 1))
             floats = self.add("Cast", [name], f"{output}/mid", to=FLOAT)

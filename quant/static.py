@@ -16,10 +16,11 @@ from . import float_graph as fg
 from .calibrator import Calibrator, Options
 from .drafts import Draft
 from .float_graph import FloatGraph, FloatNode
-from .graph import Concat, Host, MaxPool, Node, Pad, QuantGraph, Slice, TensorType
+from .graph import Concat, QuantGraph, TensorType
+from .plain_nodes import kept, on_host
 from .rewrite import use_counts
 
-__all__ = ["kept", "quantize_graph"]
+__all__ = ["quantize_graph"]
 
 Array = NDArray[Any]
 Progress = Callable[[int, int, str], None]
@@ -216,19 +217,10 @@ class _Walk:
         self.state.rescaled(raw.output, node.output, wanted)
 
     def _host(self, node: fg.Host) -> None:
-        host = Host(
-            name=node.name,
-            inputs=node.inputs,
-            output=node.output,
-            op=node.op,
-            reason=node.reason,
-            model=node.model,
-            requantized=node.requantized,
-        )
         inputs = [self.state.values[name] for name in node.inputs]
         graph = QuantGraph(name="", inputs=(), outputs=(), tensors=self.state.tensors, nodes=())
         result = golden_nodes.evaluate_host(graph, node.model, node.inputs, inputs)
-        self.state.nodes.append(host)
+        self.state.nodes.append(on_host(node, node.inputs))
         if not node.requantized:
             self.state.values[node.output] = result
             return
@@ -253,47 +245,3 @@ def _shared(graph: FloatGraph) -> set[str]:
         for name in node.inputs
         if name in made and uses[name] == 1 and name not in graph.formats
     }
-
-
-def kept(node: FloatNode, tensor: TensorType) -> Node:
-    """Return a node whose output has the format of its input.
-
-    Parameters
-    ----------
-    node : MaxPool, Pad, Slice or Shuffle
-        The node on feature maps.
-    tensor : TensorType
-        Its output.
-    """
-    if isinstance(node, fg.MaxPool):
-        return MaxPool(
-            name=node.name,
-            inputs=node.inputs,
-            output=node.output,
-            kernel=node.kernel,
-            stride=node.stride,
-            dilation=node.dilation,
-            padding=node.padding,
-        )
-    if isinstance(node, fg.Pad):
-        before, after = node.before[1:], node.after[1:]
-        return Pad(
-            name=node.name,
-            inputs=node.inputs,
-            output=node.output,
-            before=(before[0], before[1], before[2]),
-            after=(after[0], after[1], after[2]),
-        )
-    if isinstance(node, fg.Slice):
-        start, stop, step = (tuple(v[1:4]) for v in (node.start, node.stop, node.step))
-        return Slice(
-            name=node.name,
-            inputs=node.inputs,
-            output=node.output,
-            start=(start[0], start[1], start[2]),
-            stop=(stop[0], stop[1], stop[2]),
-            step=(step[0], step[1], step[2]),
-        )
-    if isinstance(node, fg.Shuffle):
-        return weights.shuffling(node, tensor)
-    raise TypeError(type(node).__name__)

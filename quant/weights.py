@@ -11,7 +11,7 @@ from .errors import ModelError
 from .graph import Conv, TensorType
 from .thresholds import exponent, max_threshold, quantize_values
 
-__all__ = ["coded_conv", "rescaling", "shuffling"]
+__all__ = ["coded_conv", "rescaling", "shuffling", "with_codes"]
 
 #: Largest magnitude of a bias code: a bit of the accumulator is left to the products.
 BIAS_LIMIT = 1 << 30
@@ -38,6 +38,12 @@ def coded_conv(node: fg.Conv, source: int, bits: int, per_channel: bool) -> Conv
     codes = np.empty(node.weight.shape, np.int8)
     for channel, step in enumerate(np.broadcast_to(exponents, (channels,)).tolist()):
         codes[channel] = quantize_values(node.weight[channel], bits, True, step)
+    return with_codes(node, codes, exponents)
+
+
+def with_codes(node: fg.Conv, codes: NDArray[np.int8], exponents: tuple[int, ...] = (0,)) -> Conv:
+    """Return a layer with integer weights: no bias, and no requantization yet."""
+    channels = len(codes)
     return Conv(
         name=node.name,
         inputs=node.inputs,

@@ -1,19 +1,13 @@
 """Builds the RTL engine: Verilog becomes a shared library, once for each design."""
 
-import hashlib
 import importlib.util
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import metadata, resources
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
+from .libraries import content_key, kept_library, library_suffix
 from .rtl_compiler import BuildError, Compiler, Job, compile_all, find_compiler, run
 
 __all__ = [
@@ -23,9 +17,6 @@ __all__ = [
     "BenchSource",
     "Progress",
     "build_library",
-    "cache_folder",
-    "library_suffix",
-    "scratch_folder",
 ]
 
 #: Called with a sentence about what is being done, and the share of the work that is done.
@@ -120,23 +111,12 @@ def build_library(
     if bench.port not in verilog or _TOP not in verilog:
         raise BuildError(f"the Verilog has no module {_TOP} with {bench.meaning}")
     compiler, tell = find_compiler(), progress or (lambda what, share: None)
-    library = cache_folder() / f"{_key(verilog, bench, compiler)}{library_suffix()}"
-    if not library.exists():
-        with scratch_folder(library.parent) as scratch:
-            built = _build(verilog, bench, compiler, scratch, tell)
-            os.replace(built, library)  # whichever process comes last wins; all built the same
+    library = kept_library(
+        _key(verilog, bench, compiler),
+        lambda folder: _build(verilog, bench, compiler, folder, tell),
+    )
     tell("ready", 1.0)
     return library
-
-
-def cache_folder() -> Path:
-    """Return the folder that keeps built simulators; it may be deleted at any time."""
-    return Path(user_cache_dir("shiftloom", appauthor=False)) / "rtl"
-
-
-def library_suffix() -> str:
-    """Return how shared libraries' names end here."""
-    return ".dll" if sys.platform == "win32" else ".so"
 
 
 def _verilator() -> Path:
@@ -155,24 +135,7 @@ def _key(verilog: str, bench: BenchSource, compiler: Compiler) -> str:
     """Return a name for everything that the library depends on."""
     tools = (metadata.version("verilator"), *compiler.command, compiler.version, bench.effort)
     parts = [verilog.encode(), *map(_source, (*bench.files, *_BUILDERS)), "\0".join(tools).encode()]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:32]
-
-
-@contextmanager
-def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder beside the target, so that the finished file can be renamed into place."""
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
-    except OSError as error:
-        raise BuildError(f"{parent} cannot be written: {error.strerror}") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return content_key(*parts)
 
 
 def _build(

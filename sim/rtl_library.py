@@ -20,6 +20,7 @@ _ADDRESS = ctypes.POINTER(_VOID)
 
 #: Functions by name: what they return, and what they take after the handle.
 _FUNCTIONS: Functions = {
+    "open": (_VOID, ()),
     "close": (None, ()),
     "reset": (None, ()),
     "configure": (None, (_I64, _I64, _I64)),

@@ -12,6 +12,7 @@ _I64 = ctypes.c_int64
 
 #: Functions by name: what they return, and what they take after the handle.
 _FUNCTIONS: Functions = {
+    "open": (ctypes.c_void_p, (ctypes.c_int,)),
     "close": (None, ()),
     "send": (None, (ctypes.c_char_p, _I64)),
     "receive": (_I64, (ctypes.c_char_p, _I64)),

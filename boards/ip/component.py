@@ -70,12 +70,13 @@ def _add_interface(parent: ElementTree.Element, interface: Interface) -> None:
     bus = add(parent, "busInterface")
     add(bus, "name", interface.name)
     for name, suffix in (("busType", ""), ("abstractionType", "_rtl")):
-        kind = {"vendor": "xilinx.com", "library": interface.library}
-        add(bus, name, **kind, name=f"{interface.type}{suffix}", version="1.0")
+        full = f"{interface.type}{suffix}"
+        library = {"vendor": "xilinx.com", "library": interface.library}
+        add(bus, name, **library, name=full, version="1.0")
     mode = add(bus, interface.mode)
     if interface.type == "aximm":
         kind = "memoryMapRef" if interface.mode == "slave" else "addressSpaceRef"
-        add(mode, kind, **{kind: interface.name})
+        add(mode, kind, None, **{kind: interface.name})
     maps = add(bus, "portMaps")
     for logical, port in interface.ports.items():
         pair = add(maps, "portMap")

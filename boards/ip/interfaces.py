@@ -100,7 +100,8 @@ def interfaces_of(ports: tuple[Port, ...]) -> tuple[Interface, ...]:
     ValueError
         A port that belongs to none: it has neither a bus's prefix nor the attributes of a signal.
     """
-    signals, buses = [], {prefix: [] for prefix in _BUSES}
+    signals: list[Interface] = []
+    buses: dict[str, list[Port]] = {prefix: [] for prefix in _BUSES}
     for port in ports:
         prefix = port.name.rpartition("_")[0]
         if port.info:

@@ -168,8 +168,8 @@ class Program:
         self.code, self.constants = arrays["code"], arrays["constants"]
         self.columns = int(config["columns"])
         self.word_bytes = 1 << (self.columns - 1).bit_length()
-        for name in ("config_id", "region_bytes", "inputs", "outputs"):
-            setattr(self, name, manifest[name])
+        self.config_id, self.region_bytes = manifest["config_id"], manifest["region_bytes"]
+        self.inputs, self.outputs = manifest["inputs"], manifest["outputs"]
         self.places = manifest["places"]
         self.segments = manifest["steps"]
         for step in self.segments:

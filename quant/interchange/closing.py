@@ -16,7 +16,16 @@ from ..quantizers.comparators import Boundary, least_integer
 from ..staircases import Rule, Uniform
 from .open_layer import OpenLayer, Real
 
-__all__ = ["MOST_LEVELS", "close", "close_average", "log2_exact"]
+__all__ = [
+    "MOST_LEVELS",
+    "InexactError",
+    "close",
+    "close_average",
+    "limits_of",
+    "log2_exact",
+    "mode_of",
+    "shift_of",
+]
 
 #: Comparators of a channel.
 MOST_LEVELS = (1 << MAX_THRESHOLD_BITS) - 1
@@ -36,7 +45,7 @@ def log2_exact(value: Fraction) -> int | None:
     return (power.bit_length() - 1) * (1 if value.denominator == 1 else -1)
 
 
-class _InexactError(Exception):
+class InexactError(Exception):
     """Why a shift would not give the same integers."""
 
 
@@ -61,7 +70,7 @@ def close(layer: OpenLayer, rule: Rule, quantizer: str) -> Conv:
     if isinstance(rule, Uniform):
         try:
             return _shifted(layer, rule)
-        except _InexactError as error:
+        except InexactError as error:
             reason = str(error)
     low, high = rule.codes
     if high - low <= MOST_LEVELS:
@@ -90,7 +99,7 @@ def close_average(layer: OpenLayer, rule: Rule) -> AveragePool | None:
     chain = replace(layer.chain, gain=tuple(g / factor for g in layer.chain.gain))
     try:
         shifted = _shifted(replace(layer, chain=chain), rule)
-    except _InexactError:
+    except InexactError:
         return None
     plain = not shifted.bias.any() and bool((shifted.weight == 1).all())
     if factor > 255 or not plain or conv.weight.shape[2:] == (1, 1) or conv.dilation != (1, 1):
@@ -157,8 +166,8 @@ def _negated(conv: Conv, flipped: NDArray[np.bool_], quantizer: str) -> NDArray[
 
 def _shifted(layer: OpenLayer, rule: Uniform) -> Conv:
     """Return the layer with a shift, if that gives the same integers."""
-    mode = _mode(rule)
-    shifts = [_shift(abs(gain) / rule.step) for gain in layer.chain.gain]
+    mode = mode_of(rule)
+    shifts = [shift_of(abs(gain) / rule.step) for gain in layer.chain.gain]
     gains = zip(layer.chain.offset, layer.chain.gain, strict=True)
     terms = [offset / abs(gain) for offset, gain in gains]
     weight = _signed(layer)
@@ -166,12 +175,12 @@ def _shifted(layer: OpenLayer, rule: Uniform) -> Conv:
     if any(term.denominator > 1 for term in terms):
         weight, terms, shifts, mode = _between(weight, terms, shifts, mode)
     if max(abs(term) for term in terms) >= _BIAS_LIMIT:
-        raise _InexactError("its bias does not fit the accumulator")
+        raise InexactError("its bias does not fit the accumulator")
     if min(shifts) < -MAX_LEFT_SHIFT or max(shifts) > MAX_RIGHT_SHIFT:
-        raise _InexactError(f"it takes shifts by {min(shifts)} to {max(shifts)}")
+        raise InexactError(f"it takes shifts by {min(shifts)} to {max(shifts)}")
     if min(shifts) < 0 and len(set(shifts)) > 1:
-        raise _InexactError("left shifts differ between channels")
-    low, high = _limits(layer, rule)
+        raise InexactError("left shifts differ between channels")
+    low, high = limits_of(layer, rule)
     amounts = (shifts[0],) if len(set(shifts)) == 1 else tuple(shifts)
     return replace(
         layer.conv,
@@ -181,18 +190,32 @@ def _shifted(layer: OpenLayer, rule: Uniform) -> Conv:
     )
 
 
-def _mode(rule: Uniform) -> Rounding:
+def mode_of(rule: Uniform) -> Rounding:
+    """Return a quantizer's rounding.
+
+    Raises
+    ------
+    InexactError
+        No shift rounds so.
+    """
     moved = rule.rounding == "FLOOR" or (rule.rounding == "ROUND" and rule.zero % 2 == 0)
     if rule.rounding not in _MODES or not (moved or not rule.zero):
         zero = f" with zero point {rule.zero}" if rule.zero else ""
-        raise _InexactError(f"rounding {rule.rounding}{zero} is not one of a shift")
+        raise InexactError(f"rounding {rule.rounding}{zero} is not one of a shift")
     return _MODES[rule.rounding]
 
 
-def _shift(ratio: Fraction) -> int:
+def shift_of(ratio: Fraction) -> int:
+    """Return the right shift that makes codes of sums, from what a sum is worth in codes.
+
+    Raises
+    ------
+    InexactError
+        It is no power of two.
+    """
     exponent = log2_exact(ratio)
     if exponent is None:
-        raise _InexactError(f"a sum is worth {float(ratio):.6g} codes, which is no power of two")
+        raise InexactError(f"a sum is worth {float(ratio):.6g} codes, which is no power of two")
     return -exponent
 
 
@@ -214,12 +237,12 @@ def _between(
     that rounds up does the same, and so does half a step more on a grid of half steps.
     """
     if min(shifts) < 1:
-        raise _InexactError("a bias lies between two sums")
+        raise InexactError("a bias lies between two sums")
     whole = [Fraction(floor(term)) for term in terms]
     if all(term.denominator > 1 for term in terms):
         return weight, whole, shifts, Rounding.HALF_UP
     if not -64 <= weight.min() <= weight.max() <= 63:
-        raise _InexactError("some biases lie between two sums, and 8-bit weights leave no room")
+        raise InexactError("some biases lie between two sums, and 8-bit weights leave no room")
     halves = [2 * w + (term != w) for w, term in zip(whole, terms, strict=True)]
     return weight * 2, halves, [shift + 1 for shift in shifts], mode
 
@@ -228,17 +251,23 @@ def _signed(layer: OpenLayer) -> NDArray[np.int64]:
     signs = np.array([-1 if gain < 0 else 1 for gain in layer.chain.gain])
     weight: NDArray[np.int64] = layer.conv.weight.astype(np.int64) * signs.reshape(-1, 1, 1, 1)
     if weight.max() > 127:
-        raise _InexactError("a weight of -128 would have to be negated")
+        raise InexactError("a weight of -128 would have to be negated")
     return weight
 
 
-def _limits(layer: OpenLayer, rule: Uniform) -> tuple[int, int]:
-    """Return the range of codes, which clamps before the quantizer narrow."""
+def limits_of(layer: OpenLayer, rule: Uniform) -> tuple[int, int]:
+    """Return the range of codes, which clamps before the quantizer narrow.
+
+    Raises
+    ------
+    InexactError
+        Clamps differ between channels.
+    """
     found = set()
     for low, high in zip(layer.chain.low, layer.chain.high, strict=True):
         least = rule.codes[0] if isinstance(low, float) else rule.code(low)
         most = rule.codes[1] if isinstance(high, float) else rule.code(high)
         found.add((least, most))
     if len(found) > 1:
-        raise _InexactError("clamps differ between channels")
+        raise InexactError("clamps differ between channels")
     return found.pop()

@@ -90,27 +90,13 @@ class _QonnxExporter(Exporter):
         bias = self.constant(f"{output}/mid_bias", values)
         return self.add("Add", [f"{output}/first", bias], f"{output}/middle")
 
-    def _conv(self, node: Conv, inputs: list[str], output: str) -> None:
-        source = self.graph.tensors[node.inputs[0]].exponent
-        weights = self._weights(node.weight, node.weight_exponent, f"{output}/weights")
-        operands = [*inputs, weights]
-        steps = np.array(node.weight_exponent) + source
+    def _weights_and_bias(self, node: Conv, output: str) -> list[str]:
+        operands = [self._weights(node.weight, node.weight_exponent, f"{output}/weights")]
         if node.bias.any():
-            values = _exact(np.ldexp(node.bias.astype(np.float64), steps), f"{node.name}: bias")
+            exact = np.ldexp(node.bias.astype(np.float64), self.steps(node))
+            values = _exact(exact, f"{node.name}: bias")
             operands.append(self.constant(f"{output}/bias", values))
-        window = {
-            "strides": node.stride,
-            "dilations": node.dilation,
-            "pads": node.padding,
-            "group": node.groups,
-        }
-        acc = self.add("Conv", operands, f"{output}/sum", **window)
-        if node.thresholds is not None:
-            self._thresholds(node, acc, output, steps)
-            return
-        if node.mid_bias.any() or (node.requantize.out_shift > 0):
-            acc = self._middle(node, acc, output, int(steps[0]))
-        self._requantized(node, acc, output)
+        return operands
 
     def _weights(
         self, codes: NDArray[np.generic], exponents: Sequence[int], name: str, signed: bool = True
@@ -131,14 +117,12 @@ class _QonnxExporter(Exporter):
         attributes = {"signed": int(signed), "narrow": 0, "rounding_mode": "ROUND"}
         return self.add("Quant", terms, name, domain=DOMAINS[0], **attributes)
 
-    def _thresholds(
-        self, node: Conv, acc: str, output: str, steps: NDArray[np.signedinteger]
-    ) -> None:
+    def _compared(self, node: Conv, acc: str, output: str) -> None:
         bank, tensor = node.thresholds, self.graph.tensors[node.output]
         assert bank is not None
         # Sums beyond 2**24 are not exact in float32: what lies there is meant as never or always.
         within = np.clip(bank.values.astype(np.int64), -_EXACT, _EXACT + 2)
-        values = np.ldexp(within.astype(np.float64), steps.reshape(-1, 1))
+        values = np.ldexp(within.astype(np.float64), np.reshape(self.steps(node), (-1, 1)))
         scale = float(np.ldexp(1.0, tensor.exponent))
         sign = "INT" if tensor.signed else "UINT"
         self.add(

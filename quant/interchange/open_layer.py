@@ -102,7 +102,7 @@ class OpenLayer:
     Parameters
     ----------
     conv : Conv
-        Integer weights, no bias, no requantization; its output has no name yet.
+        Integer weights, no bias, no requantization unless ``rounded``; its output has no name yet.
     reach : tuple of int64 array
         Smallest and largest sum per channel.
     chain : Chain
@@ -111,6 +111,8 @@ class OpenLayer:
         Behind the chain; a quantizer may go before it, because both are monotone.
     add : Add, optional
         What makes the sums, in place of a convolution that has nothing to do.
+    rounded : bool
+        The convolution has the first stage of its requantization: "sums" are its 16-bit codes.
     """
 
     conv: Conv
@@ -118,6 +120,7 @@ class OpenLayer:
     chain: Chain
     pool: fg.MaxPool | None = None
     add: Add | None = None
+    rounded: bool = False
 
     def then(self, change: Callable[[Chain], Chain]) -> "OpenLayer | None":
         """Return the layer with something more behind it; None if a pool stands in the way."""

@@ -11,14 +11,15 @@ from .. import float_graph as fg
 from ..bipolar import mark_bipolar
 from ..errors import ModelError, UnsupportedError
 from ..float_graph import FloatGraph, FloatNode
-from ..graph import Conv, Host, QuantGraph, TensorType
+from ..graph import Host, QuantGraph
 from ..host_models import host_model
-from ..staircases import Rule, Uniform
-from ..static import kept
-from .closing import close, close_average, log2_exact
-from .inputs import Raw, format_of_codes, input_codes
+from ..plain_nodes import kept, on_host
+from ..staircases import Uniform
+from .emission import emit_closed
+from .inputs import Raw, input_codes
 from .joins import concat, open_add
 from .open_layer import Chain, OpenLayer, identity_layer
+from .two_stages import is_first_stage, open_second
 from .values import Coded, Real, State, Values
 from .weight_codes import coded_layer
 
@@ -158,7 +159,7 @@ class _Walk:
             )
         return found
 
-    def _staircase(self, node: fg.Staircase) -> Coded:
+    def _staircase(self, node: fg.Staircase) -> Coded | OpenLayer:
         state = self.values.states[node.inputs[0]]
         if isinstance(state, Raw):
             state = self._entered(state, node)
@@ -169,7 +170,9 @@ class _Walk:
         layer = (
             state if isinstance(state, OpenLayer) else self.values.opened(node.inputs[0], node.name)
         )
-        return self._closed(layer, node)
+        if is_first_stage(self.values.graph, layer, node):
+            return open_second(layer, node)
+        return emit_closed(self.values, layer, node)
 
     def _entered(self, raw: Raw, node: fg.Staircase) -> Coded | OpenLayer:
         """Return an input as codes, with what lies between it and its quantizer."""
@@ -190,64 +193,6 @@ class _Walk:
         same = isinstance(rule, Uniform) and rule.step == node.scale == source.scale
         low, high = rule.codes
         return same and low <= tensor.low and tensor.high <= high
-
-    def _closed(self, layer: OpenLayer, node: fg.Staircase) -> Coded:
-        """Emit a layer with its quantizer, and the pool behind both."""
-        rule, exponent = node.rule, log2_exact(node.scale)
-        if isinstance(rule, Uniform) and rule.high - rule.low > 255:
-            rule = replace(rule, low=max(rule.low, 0 if _least(layer) >= 0 else rule.low))
-        output = node.output
-        shape = self.values.shape(layer.pool.inputs[0] if layer.pool else node.output)
-        tensor = format_of_codes(shape, *rule.codes, exponent or 0)
-        if rule.codes == (-(1 << 15), (1 << 15) - 1) and self._only_added(node.output):
-            tensor = TensorType(shape=shape, bits=16, exponent=exponent or 0)
-        if tensor is None:
-            raise UnsupportedError(
-                "SL-Q114",
-                f"codes from {rule.codes[0]} to {rule.codes[1]}",
-                node=node.name,
-                allowed="8 bits, with zero among them",
-            )
-        name = f"{output}/unpooled" if layer.pool else output
-        self._emit_closed(layer, rule, node, name, tensor)
-        if layer.pool is not None:
-            pool = replace(layer.pool, inputs=(name,), output=output)
-            self.made.emit(
-                kept(pool, tensor), replace(tensor, shape=self.values.shape(node.output))
-            )
-        return Coded(output, node.scale)
-
-    def _only_added(self, name: str) -> bool:
-        """Return whether a tensor goes into additions alone, which take 16 bits."""
-        graph = self.values.graph
-        takers = [node for node in graph.nodes if name in node.inputs]
-        return name not in graph.outputs and all(isinstance(taker, fg.Add) for taker in takers)
-
-    def _emit_closed(
-        self, layer: OpenLayer, rule: Rule, node: fg.Staircase, output: str, tensor: TensorType
-    ) -> None:
-        pool = None if layer.add is not None else close_average(layer, rule)
-        if pool is not None:
-            unique = self.values.unique(pool.name)
-            self.made.emit(replace(pool, name=unique, output=output), tensor)
-            return
-        conv = close(layer, rule, node.name)
-        if layer.add is not None and _only_shifts(conv):
-            add = replace(layer.add, output=output, requantize=conv.requantize)
-            self.made.emit(replace(add, name=self.values.unique(add.name)), tensor)
-            return
-        if layer.add is not None:
-            conv = replace(conv, inputs=(self.values.exact_sum(layer, node.name),))
-        source = self.made.tensors[conv.inputs[0]].exponent
-        form = conv.requantize
-        below = tensor.exponent - form.out_shift - source
-        exponents = tuple(below - shift for shift in form.shift)
-        if conv.thresholds is not None:
-            exponents = (-source,)
-        named = replace(
-            conv, name=self.values.unique(conv.name), output=output, weight_exponent=exponents
-        )
-        self.made.emit(named, tensor)
 
     def _max_pool(self, node: fg.MaxPool) -> State:
         state = self.values.states[node.inputs[0]]
@@ -271,22 +216,13 @@ class _Walk:
                 allowed="operators of the host behind the last quantized layer",
                 fix="replace it by operators of the machine, or move it to the end of the model",
             )
-        host = Host(
-            name=node.name,
-            inputs=(),
-            output=node.output,
-            op=node.op,
-            reason=node.reason,
-            model=node.model,
-            requantized=node.requantized,
-        )
         if node.requantized:
             source = self.values.coded(node.inputs[0], node.name)
             tensor = replace(self.made.tensors[source.name], shape=self.values.shape(node.output))
-            self.made.emit(replace(host, inputs=(source.name,)), tensor)
+            self.made.emit(on_host(node, (source.name,)), tensor)
             return Coded(node.output, source.scale)
         inputs = tuple(self.values.real(name, node.name) for name in node.inputs)
-        self.made.nodes.append(replace(host, inputs=inputs))
+        self.made.nodes.append(on_host(node, inputs))
         return Real(node.output)
 
 
@@ -297,18 +233,3 @@ def _tail(graph: FloatGraph) -> set[str]:
         if isinstance(node, fg.Staircase) or node.output in before:
             before.update(node.inputs)
     return {node.output for node in graph.nodes} - before
-
-
-def _least(layer: OpenLayer) -> Fraction | float:
-    """Return the least value that can occur."""
-    chain, values = layer.chain, []
-    for channel, (gain, offset) in enumerate(zip(chain.gain, chain.offset, strict=True)):
-        ends = [gain * int(bound[channel]) + offset for bound in layer.reach]
-        values.append(max(min(ends), chain.low[channel]))
-    return min(values)
-
-
-def _only_shifts(conv: Conv) -> bool:
-    """Return whether a layer on sums does nothing that an addition cannot do itself."""
-    plain = conv.thresholds is None and not conv.bias.any() and bool((conv.weight == 1).all())
-    return plain and len(conv.requantize.shift) == 1

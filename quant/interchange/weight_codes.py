@@ -1,14 +1,15 @@
 """The integers behind weights that a quantizer made."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...isa.requantize import Requantize
 from .. import float_graph as fg
 from ..errors import UnsupportedError
 from ..graph import Conv
+from ..weights import with_codes
 
 __all__ = ["coded_layer"]
 
@@ -50,20 +51,7 @@ def coded_layer(node: fg.Conv) -> tuple[Conv, tuple[Fraction, ...]]:
             allowed="-128 to 127",
             fix="quantize weights to at most 8 bits, signed",
         )
-    layer = Conv(
-        name=node.name,
-        inputs=node.inputs,
-        output="",
-        weight=rounded.astype(np.int8),
-        weight_exponent=(0,),
-        bias=np.zeros(channels, np.int32),
-        mid_bias=np.zeros(channels, np.int16),
-        requantize=Requantize(),
-        stride=node.stride,
-        dilation=node.dilation,
-        padding=node.padding,
-        groups=node.groups,
-    )
+    layer = replace(with_codes(node, rounded.astype(np.int8)), output="")
     return layer, full
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...isa.instructions import ENGINES, Engine, Opcode, VectorSource
 from ...isa.program import Program, Segment
-from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, mac_done
+from ...isa.timing import mac_done, pixel_done, vector_start, word_done
 from ..owners import Owners
 from ..timeline import Track, tracks_of
 from .engine import CycleRun
@@ -182,10 +182,11 @@ class _Waits:
         for opcode, fields in list_segment(program, segment):
             if opcode is Opcode.VECTOR_LOOPS:
                 drains = fields["source"] == VectorSource.ACCUMULATOR
-                delay = PIXEL_DONE if drains else WORD_DONE
+                delay = (pixel_done if drains else word_done)(self._config)
             elif opcode is Opcode.VECTOR:
                 begin, end = int(track.start[number]), int(track.done[number])
-                yield _Work(begin + VECTOR_START, end - delay + 1, Engine.VECTOR, number)
+                first = begin + vector_start(self._config)
+                yield _Work(first, end - delay + 1, Engine.VECTOR, number)
                 number += 1
 
     def _explain(self, begin: int, end: int, engine: Engine, number: int) -> Iterator[_Span]:

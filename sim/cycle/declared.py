@@ -18,10 +18,18 @@ from .memory import Memory
 
 __all__ = ["config_values", "declarations", "memory_values"]
 
+#: Functions of ``isa/timing.py``, and members of Config in C++.
+_DELAYS = (
+    *("token", "queue_check", "decode_rest", "store_arrival", "operand_check", "mac_done"),
+    "load_banks",
+    *("transfer_rest", "vector_start", "pixel_done", "word_done"),
+)
+
 #: Members of Config in C++, in order.
 _CONFIG = (
     *("rows", "columns", "bus_bytes", "word_bytes", "burst_beats", "id"),
-    *("banks", "word_shift", "address_mask", "mac_done", "fetch_burst", "fetch_queue"),
+    *("banks", "word_shift", "address_mask", "fetch_burst", "fetch_queue"),
+    *_DELAYS,
 )
 _MEMORY = ("latency", "interval", "outstanding")
 
@@ -32,9 +40,9 @@ def config_values(config: Config) -> list[int]:
         "banks": config.activation_banks,
         "word_shift": config.word_bytes.bit_length() - 1,
         "address_mask": (1 << (config.activation_bytes - 1).bit_length()) - 1,
-        "mac_done": timing.mac_done(config),
         "fetch_burst": timing.fetch_burst_beats(config),
         "fetch_queue": timing.fetch_queue_beats(config),
+        **{name: getattr(timing, name)(config) for name in _DELAYS},
     }
     return [derived[name] if name in derived else getattr(config, name) for name in _CONFIG]
 

@@ -80,10 +80,8 @@ def run_segment(
     memory = memory or Memory()
     if program.config.serial:
         return _run_serial(program, list_segment(program, segment), memory)
-    if compiled:
-        with run_native(program, segment, memory) as found:
-            if found is not None:
-                return _compiled_run(program, found, memory)
+    if compiled and (found := run_native(program, segment, memory)) is not None:
+        return _compiled_run(program, found, memory)
     listing = list_segment(program, segment)
     machine = Machine(program.config, listing, segment.count, memory)
     cycles = machine.run()

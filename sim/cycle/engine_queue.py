@@ -3,8 +3,9 @@
 from collections import deque
 from enum import IntEnum
 
+from ...isa.config import Config
 from ...isa.instructions import ENGINES, Engine, Opcode, is_work
-from ...isa.timing import QUEUE_DEPTH, QUEUE_READ, TOKEN
+from ...isa.timing import QUEUE_DEPTH, QUEUE_READ, queue_check, token
 from .agenda import NEVER
 from .listing import Fields
 from .stream_queue import StreamQueue
@@ -38,7 +39,8 @@ class Wait(IntEnum):
 class Tokens:
     """Completed work of each engine: in which cycles, as far as they are known."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self._delay = token(config)
         self.dones: list[list[int]] = [[] for _ in ENGINES]
 
     def since(self, engine: int, count: int) -> int:
@@ -46,7 +48,7 @@ class Tokens:
         if not count:
             return 0
         dones = self.dones[engine]
-        return dones[count - 1] + TOKEN if count <= len(dones) else NEVER
+        return dones[count - 1] + self._delay if count <= len(dones) else NEVER
 
 
 class EngineQueue:
@@ -54,6 +56,8 @@ class EngineQueue:
 
     Parameters
     ----------
+    config : Config
+        The accelerator.
     engine : Engine
         Whose queue it is.
     tokens : Tokens
@@ -67,8 +71,9 @@ class EngineQueue:
         Fields of the work that waits.
     """
 
-    def __init__(self, engine: Engine, tokens: Tokens) -> None:
+    def __init__(self, config: Config, engine: Engine, tokens: Tokens) -> None:
         self.engine = engine
+        self._check = queue_check(config)
         self._tokens = tokens
         self._queue = StreamQueue(QUEUE_DEPTH)
         self._waiting: deque[tuple[Opcode, Fields, Wait]] = deque()
@@ -133,6 +138,7 @@ class EngineQueue:
             self._late = self._before if follows else late
             if is_work(opcode):
                 self.head = fields
+                self._offered += self._check
                 counts = enumerate(fields[name] for name in _WAITS)
                 self._waits = [(engine, count) for engine, count in counts if count]
                 return True

@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 from ...isa.config import INSTRUCTION_BYTES, Config
 from ...isa.instructions import Opcode, engine_of
-from ...isa.timing import FETCH_START, REGISTER, fetch_burst_beats, fetch_queue_beats
+from ...isa.timing import (
+    FETCH_START,
+    REGISTER,
+    decode_rest,
+    fetch_burst_beats,
+    fetch_queue_beats,
+)
 from .agenda import NEVER
 from .engine_queue import EngineQueue, Wait
 from .listing import Listing
@@ -54,6 +60,7 @@ class Fetch:
         self._burst, self._depth = fetch_burst_beats(config), fetch_queue_beats(config)
         self._queue = StreamQueue(self._depth)
         self._asked, self._asks = 0, FETCH_START
+        self._rest = decode_rest(config)
         # The instruction that decoding has, or takes next: when it is complete, entered, is offered
         # and has gone; and the last part of one.
         self._index, self._complete, self._entered = 0, NEVER, -1
@@ -86,7 +93,7 @@ class Fetch:
             opcode, fields = self._listing[self._index]
             engine = _ENGINES[opcode]
             time = self._valid
-            if time > self._taken + self._parts:
+            if time > self._taken + max(self._parts, REGISTER + self._rest):
                 self._late = self._asked_late()
             if engine is not None:
                 room = self._queues[engine].room()
@@ -119,7 +126,7 @@ class Fetch:
             return True
         if not self._assemble():
             return False
-        self._entered = max(self._complete, self._taken)
+        self._entered = max(self._complete, self._taken + self._rest)
         self._valid, self._complete = self._entered + REGISTER, NEVER
         if self._parts == 1 and not (self._index + 1) % self._per_beat:
             self._queue.pops.append(self._entered)
@@ -136,7 +143,7 @@ class Fetch:
             if beat == len(queue.writes):
                 return False
             # The last part before leaves with its instruction, which the next one may replace.
-            self._part = max(queue.offered(beat), self._part + 1, self._entered)
+            self._part = max(queue.offered(beat), self._part + 1, self._entered + self._rest)
             queue.pops.append(self._part)
         self._complete = self._part + REGISTER
         return True

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ...isa.config import Config
 from ...isa.instructions import Buffer
-from ...isa.timing import LOAD_JOBS_AHEAD, REGISTER
+from ...isa.timing import LOAD_JOBS_AHEAD, REGISTER, load_banks
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER
 from .transfer import Areas, Bursts, Transfer
@@ -39,7 +39,7 @@ class Load:
     ) -> None:
         self._config, self._buffer, self._completed = config, buffer, completed
         self.bursts = Bursts(config)
-        self._areas = Areas(LOAD_JOBS_AHEAD)
+        self._areas = Areas(config, LOAD_JOBS_AHEAD)
         self._words_per_beat = max(1, config.bus_bytes // config.word_bytes)
         self._beats_per_word = max(1, config.word_bytes // config.bus_bytes)
         self._job: Transfer | None = None
@@ -154,6 +154,8 @@ class Load:
         if not self.waits():
             return time
         bank = 1 << ((self._addr + self._word) % self._config.activation_banks)
+        if not load_banks(self._config):
+            bank = (1 << self._config.activation_banks) - 1
         taken = self._buffer.writes.upto(upto + 1)
         while time <= upto and taken[time] & bank:
             time += 1

@@ -13,6 +13,7 @@ from ...isa.timing import (
     MAC_PENDING,
     REGISTER,
     mac_done,
+    operand_check,
 )
 from .activation_buffer import ActivationBuffer
 from .feeder import FeederReads, operand_address
@@ -62,6 +63,13 @@ class _Tiles:
             return int(self.issues[-1, -1])
         return int(self.starts[-1]) + self.pixels - 1
 
+    @property
+    def before_last(self) -> int:
+        """Cycle of the operand before the last one, if there is one."""
+        if self.issues is not None:
+            return int(self.issues.ravel()[-2])
+        return self.last - 1 if self.pixels > 1 else int(self.starts[-2])
+
     def table(self) -> NDArray[np.int64]:
         """Return the cycle of each operand, a row for each tile."""
         if self.issues is not None:
@@ -93,8 +101,8 @@ class MacEngine:
 
     def __init__(self, config: Config, buffer: ActivationBuffer) -> None:
         self._config, self._buffer = config, buffer
-        self._done = mac_done(config)
-        self._issued = self._load_ends = self._swapped = _NO_TIME
+        self._done, self._check = mac_done(config), operand_check(config)
+        self._entered = self._issued = self._load_ends = self._swapped = _NO_TIME
         self._recent: list[_Operation] = []
         self._operand = (_NO_TIME, 0)
         self.free = self.active = 0
@@ -110,12 +118,15 @@ class MacEngine:
         size = _Size(tiles, words, work["rows"] * loops["columns"])
         offered = time + MAC_OFFER
         load = max(self._swapped + MAC_PENDING, self._load_ends, offered)
-        fed = max(offered, self._issued)
+        fed = max(offered, self._entered + self._check)
         self.free = max(load, fed) + REGISTER
-        begin = max(fed + REGISTER, load + MAC_PENDING)
+        entered = max(fed + REGISTER, self._issued)
+        begin = max(entered + REGISTER * self._check, load + MAC_PENDING)
         plan = self._plan(begin, load, size, work)
         self._load_ends = plan.last_load + words
         self._note(plan, size, loops, work)
+        if self._check:  # an operand, while the one before it is issued
+            self._entered = entered if tiles * size.pixels == 1 else plan.before_last
         return self._issued + self._done
 
     def _plan(self, begin: int, load: int, size: _Size, work: Fields) -> _Tiles:
@@ -176,7 +187,8 @@ class MacEngine:
         reads = FeederReads(self._config, plan.table, loops, work, self._operand)
         reads.bounds(int(plan.starts[0]) + FEEDER_READ, plan.last + FEEDER_READ)
         self._buffer.reads.expect(reads)
-        self._issued, self._swapped = plan.last, int(plan.starts[-1])
+        self._entered = self._issued = plan.last
+        self._swapped = int(plan.starts[-1])
         self.begins.append(int(plan.starts[0]))
         self.stalls.append(plan.last + 1 - self.begins[-1] - tiles * pixels)
         self._operand = plan.last, operand_address(self._config, loops, work)

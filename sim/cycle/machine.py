@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ...isa.config import Config
 from ...isa.instructions import ENGINES, Engine, Opcode, is_work
-from ...isa.timing import RUN_END
+from ...isa.timing import RUN_END, queue_check
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER, Agenda, Alarm
 from .engine_queue import EngineQueue, Tokens
@@ -44,15 +44,15 @@ class Machine:
     """
 
     def __init__(self, config: Config, listing: Listing, length: int, memory: Memory) -> None:
-        self._config = config
-        self._tokens = Tokens()
+        self._config, self._check = config, queue_check(config)
+        self._tokens = Tokens(config)
         self.dones = self._tokens.dones
         self.starts: list[list[int]] = [[] for _ in ENGINES]
         self.waits: list[list[int]] = [[] for _ in ENGINES]
         self.waited: list[list[int]] = [[] for _ in ENGINES]
         self._left = sum(is_work(opcode) for opcode, _ in listing)
         self.agenda = agenda = Agenda()
-        self._queues = [EngineQueue(engine, self._tokens) for engine in ENGINES]
+        self._queues = [EngineQueue(config, engine, self._tokens) for engine in ENGINES]
         self._alarms = [Alarm(agenda, self._starter(engine)) for engine in ENGINES]
         self._buffer = buffer = ActivationBuffer()
         self.fetch = Fetch(config, listing, length, self._queues, self._consider)
@@ -147,11 +147,13 @@ class Machine:
         self._consider(self._queues[Engine.STORE])
 
     def _free(self, engine: Engine) -> int:
-        if engine is Engine.LOAD:
-            return self.load.free()
+        """Return from which cycle on an engine lets work start; ``NEVER`` if not known, or more."""
+        free = self.store.free if engine is Engine.STORE else self.load.free
         if engine is Engine.MAC:
-            return self.mac.free
-        return self.vector.free if engine is Engine.VECTOR else self.store.free()
+            return self.mac.free + self._check
+        if engine is Engine.VECTOR:
+            return self.vector.free + self._check
+        return free() + self._check
 
     def _start(
         self, engine: Engine, now: int, settings: dict[Opcode, Fields], work: Fields

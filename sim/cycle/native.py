@@ -6,11 +6,7 @@ is no compiler, a program is wrong, or the machine gets stuck, they run instead.
 """
 
 import ctypes
-import hashlib
-import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -22,9 +18,10 @@ from numpy.typing import NDArray
 from ...isa.config import INSTRUCTION_BYTES
 from ...isa.instructions import ENGINES
 from ...isa.program import Program, Segment
+from ..libraries import content_key, kept_library, library_suffix
 from ..result import Stamps
-from ..rtl_build import cache_folder, library_suffix, scratch_folder
 from ..rtl_compiler import BuildError, find_compiler, run
+from ..rtl_handle import Functions, Handle
 from .agenda import NEVER
 from .declared import config_values, declarations, memory_values
 from .memory import Memory
@@ -37,7 +34,16 @@ _OPTIONS = (
     "-fno-sanitize=all",
 )
 
-_I64 = ctypes.POINTER(ctypes.c_int64)
+_VOID, _INT, _I64 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
+_ARRAY = ctypes.POINTER(_I64)
+
+#: Functions by name: what they return, and what they take after the handle.
+_FUNCTIONS: Functions = {
+    "open": (_VOID, (ctypes.c_char_p, _I64, _ARRAY, _ARRAY)),
+    "close": (None, ()),
+    "total": (_I64, ()),
+    "array": (_I64, (_INT, ctypes.POINTER(_ARRAY))),
+}
 
 #: Arrays that a run has for each engine, and others, in the order of model.cpp.
 _STAMPS = ("starts", "dones", "waits", "waited", "stalls")
@@ -49,15 +55,13 @@ class NativeRun:
 
     Parameters
     ----------
-    library : ctypes.CDLL
-        The model.
-    handle : int
+    run : Handle
         A run that has ended.
     """
 
-    def __init__(self, library: ctypes.CDLL, handle: int) -> None:
-        self._library, self._handle = library, handle
-        self.cycles = int(library.shiftloom_cycles_total(handle))
+    def __init__(self, run: Handle) -> None:
+        self._call = run
+        self.cycles = int(run("total"))
 
     def stamps(self, name: str) -> Stamps:
         """Return ``starts``, ``dones``, ``waits``, ``waited`` or ``stalls``, per engine."""
@@ -69,51 +73,37 @@ class NativeRun:
         return self._array(len(_STAMPS) * len(ENGINES) + _OTHERS.index(name))
 
     def _array(self, index: int) -> NDArray[np.int64]:
-        data = _I64()
-        count = self._library.shiftloom_cycles_array(self._handle, index, ctypes.byref(data))
+        data = _ARRAY()
+        count = self._call("array", index, ctypes.byref(data))
         return np.ctypeslib.as_array(data, (count,)).copy() if count else np.zeros(0, np.int64)
 
 
-@contextmanager
-def run_native(program: Program, segment: Segment, memory: Memory) -> Iterator[NativeRun | None]:
+def run_native(program: Program, segment: Segment, memory: Memory) -> NativeRun | None:
     """Run a segment on the compiled model; None where the modules beside it have to."""
     library = _library()
     if library is None:
-        yield None
-        return
+        return None
     size = INSTRUCTION_BYTES
     code = program.code[segment.first * size : (segment.first + segment.count) * size]
     config, numbers = config_values(program.config), memory_values(memory)
-    handle = library.shiftloom_cycles_run(code, segment.count, _values(config), _values(numbers))
-    try:
-        found = NativeRun(library, handle)
-        yield None if found.cycles == NEVER else found
-    finally:
-        library.shiftloom_cycles_close(handle)
+    found = NativeRun(
+        Handle(library, _FUNCTIONS, code, segment.count, _values(config), _values(numbers))
+    )
+    return None if found.cycles == NEVER else found
 
 
 def _values(numbers: list[int]) -> Any:
-    return (ctypes.c_int64 * len(numbers))(*numbers)
+    return (_I64 * len(numbers))(*numbers)
 
 
 @lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL | None:
-    """Return the compiled model; None where it cannot be built."""
+def _library() -> Path | None:
+    """Return the compiled model; None where it cannot be built or loaded."""
     try:
-        library = ctypes.CDLL(str(build_model()))
+        library = build_model()
+        ctypes.CDLL(str(library))
     except (BuildError, OSError):
         return None
-    handle, number = ctypes.c_void_p, ctypes.c_int64
-    functions: dict[str, tuple[Any, tuple[Any, ...]]] = {
-        "run": (handle, (ctypes.c_char_p, number, _I64, _I64)),
-        "total": (number, (handle,)),
-        "array": (number, (handle, ctypes.c_int, ctypes.POINTER(_I64))),
-        "close": (None, (handle,)),
-    }
-    for name, (returns, takes) in functions.items():
-        function = library[f"shiftloom_cycles_{name}"]
-        function.restype, function.argtypes = returns, takes
-        setattr(library, f"shiftloom_cycles_{name}", function)
     return library
 
 
@@ -126,15 +116,15 @@ def build_model() -> Path:
         No compiler, one that fails, or a folder that cannot be written.
     """
     sources = _sources()
-    library = cache_folder() / f"cycles-{_key(sources)}{library_suffix()}"
-    if not library.exists():
-        compiler = find_compiler()
-        with scratch_folder(library.parent) as folder:
-            for name, text in sources.items():
-                (folder / name).write_bytes(text)
-            built = folder / library.name
-            run([*compiler.command, *_OPTIONS, "model.cpp", "-o", str(built)], folder)
-            os.replace(built, library)
+    return kept_library(f"cycles-{_key(sources)}", lambda folder: _build(sources, folder))
+
+
+def _build(sources: dict[str, bytes], folder: Path) -> Path:
+    """Return the library, built in a folder."""
+    for name, text in sources.items():
+        (folder / name).write_bytes(text)
+    library = folder / f"model{library_suffix()}"
+    run([*find_compiler().command, *_OPTIONS, "model.cpp", "-o", str(library)], folder)
     return library
 
 
@@ -147,9 +137,6 @@ def _sources() -> dict[str, bytes]:
 
 def _key(sources: dict[str, bytes]) -> str:
     """Return a name for everything that the library depends on."""
-    system = f"{platform.system()} {platform.machine()} {' '.join(_OPTIONS)}".encode()
-    digest = hashlib.sha256(len(system).to_bytes(8, "little") + system)
-    for name in sorted(sources):
-        for part in (name.encode(), sources[name]):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:32]
+    system = f"{platform.system()} {platform.machine()} {' '.join(_OPTIONS)}"
+    parts = (part for name in sorted(sources) for part in (name.encode(), sources[name]))
+    return content_key(system.encode(), *parts)

@@ -11,7 +11,7 @@ from .fetch import Fetch
 from .load import Load
 from .memory import Memory, Requests
 from .stream_queue import StreamQueue
-from .vector import WRITES_AHEAD, Vector
+from .vector import Vector
 
 __all__ = ["ReadArbiter"]
 
@@ -157,12 +157,12 @@ class ReadArbiter:
         """Let LOAD write the word that it has, or come again when it may."""
         if self._load.owed >= 0:
             self._vector.advance(now)
-            if not self._load.settle(now + WRITES_AHEAD):
+            if not self._load.settle(now + self._vector.writes_ahead):
                 self._beat_alarm.at(max(now + 1, self._load.owed - _EARLY))
 
     def _take(self, burst: _Burst, come: int, now: int) -> bool:
         """Take a burst whose beats may come from a cycle on; return whether all are taken."""
-        known = now + WRITES_AHEAD
+        known = now + self._vector.writes_ahead
         if not burst.fetches and self._load.waits():
             if self._load.owed >= 0 or come + REGISTER + burst.beats > known:
                 return False

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from ...isa.config import INSTRUCTION_BYTES, Config
 from ...isa.instructions import ENGINES, Buffer, Engine, Opcode, VectorSource, engine_of, is_work
 from ...isa.timing import (
-    PIXEL_DONE,
     SERIAL_ANSWERED,
     SERIAL_BURST,
     SERIAL_COMPARED,
@@ -21,9 +20,10 @@ from ...isa.timing import (
     SERIAL_SUM,
     SERIAL_TILE,
     SERIAL_WRITE,
-    WORD_DONE,
+    pixel_done,
     serial_start,
     serial_vector_start,
+    word_done,
 )
 from .engine_queue import Wait
 from .listing import Fields, Listing
@@ -167,7 +167,7 @@ class SerialMachine:
         """Return the end of work with a lane for each channel, which waits for nothing."""
         self.counts["vector"] += issue.taken
         last = start + serial_vector_start(self.config) + issue.count - 1
-        return last + (WORD_DONE if issue.from_words else PIXEL_DONE)
+        return last + (word_done if issue.from_words else pixel_done)(self.config)
 
     def _transfer(self, engine: Engine, start: int, work: Fields) -> int:
         now, words = start + 1, work["words"]

@@ -10,9 +10,9 @@ from ...isa.timing import (
     PLACE,
     QUEUE_READ,
     REGISTER,
-    STORE_ARRIVAL,
     STORE_JOBS_AHEAD,
     STORE_WORDS_AHEAD,
+    store_arrival,
 )
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER, Agenda, Alarm
@@ -22,9 +22,6 @@ from .vector import Vector
 from .write_port import WritePort
 
 __all__ = ["Store"]
-
-#: From the read of a word to its transfer to the bus, if nothing is in front of it.
-_FIRST_SENT = STORE_ARRIVAL + QUEUE_READ + REGISTER
 
 #: Reads of feeder and vector unit are known up to so many cycles ahead.
 _AHEAD = 1
@@ -72,10 +69,10 @@ class Store:
         changed: Callable[[], None],
     ) -> None:
         self._config, self._buffer, self._vector = config, buffer, vector
-        self._changed = changed
+        self._changed, self._arrival = changed, store_arrival(config)
         self._alarm = Alarm(agenda, self._look)
         self._bursts = Bursts(config)
-        self._areas = Areas(STORE_JOBS_AHEAD)
+        self._areas = Areas(config, STORE_JOBS_AHEAD)
         self._port = WritePort(config, memory, completed)
         self._job: Transfer | None = None
         self._word = self._run = self._addr = self._time = 0
@@ -171,7 +168,7 @@ class Store:
     def _stream(self, upto: int) -> bool:
         """Read and send many words, one each cycle, if nothing holds them up."""
         job, first = self._job, max(self._time, self._pops[0] + REGISTER)
-        sent = first + _FIRST_SENT
+        sent = first + self._arrival + QUEUE_READ + REGISTER
         if job is None or self._unpopped or self._pops[-1] >= sent:
             return False
         count = min(job.words - self._word, upto + 1 - first, self._port.flow(sent))
@@ -196,7 +193,7 @@ class Store:
         """Read the present word in a cycle."""
         assert self._job is not None
         ends = self._word + 1 == self._job.words
-        self._words.append((time + STORE_ARRIVAL + QUEUE_READ, ends))
+        self._words.append((time + self._arrival + QUEUE_READ, ends))
         self._unpopped += 1
         self._advance(time, 1)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...isa.config import Config
-from ...isa.timing import PLACE, REGISTER, RUNS_FREE
+from ...isa.timing import PLACE, REGISTER, RUNS_FREE, transfer_rest
 from .agenda import NEVER
 from .listing import Fields
 from .stream_queue import StreamQueue
@@ -63,6 +63,7 @@ class Bursts:
 
     def __init__(self, config: Config) -> None:
         self._bus, self._longest = config.bus_bytes, config.burst_beats
+        self._rest = transfer_rest(config)
         self._job: Transfer | None = None
         self._run = self._runs_left = self._run_time = self._position = self._left = 0
         self._splitter_free, self._last_run = -1, False
@@ -83,7 +84,7 @@ class Bursts:
             self._position, self.time = 0, time + REGISTER
             self._cut()
             return
-        self._splitter_free, self.time = time, NEVER
+        self._splitter_free, self.time = time + self._rest, NEVER
         if self._job is not None:
             self._enter()
 
@@ -114,12 +115,14 @@ class Areas:
 
     Parameters
     ----------
+    config : Config
+        The accelerator.
     depth : int
         Jobs that wait.
     """
 
-    def __init__(self, depth: int) -> None:
-        self.queue = StreamQueue(depth)
+    def __init__(self, config: Config, depth: int) -> None:
+        self.queue, self._rest = StreamQueue(depth), transfer_rest(config)
         self._jobs: list[Transfer] = []
         self._ended = -1
 
@@ -139,4 +142,4 @@ class Areas:
 
     def end(self, time: int) -> None:
         """Note in which cycle the last word of the present job moves."""
-        self._ended = time
+        self._ended = time + self._rest

@@ -6,19 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.config import Config
-from ...isa.timing import PIXEL_DONE, VECTOR_START, WORD_DONE, WRITE_TO_DONE, threshold_cycles
+from ...isa.timing import (
+    WRITE_TO_DONE,
+    pixel_done,
+    threshold_cycles,
+    vector_start,
+    word_done,
+)
 from .activation_buffer import ActivationBuffer
 from .agenda import NEVER, Agenda, Alarm
 from .listing import Fields
 from .vector_issue import VectorIssue
 
-__all__ = ["WRITES_AHEAD", "Vector"]
+__all__ = ["Vector"]
 
 #: The feeder's reads are known up to so many cycles ahead: a job that starts now reads later.
 _AHEAD = 2
-
-#: Its writes are known so many cycles after the cycle it has been advanced to.
-WRITES_AHEAD = min(PIXEL_DONE, WORD_DONE) - WRITE_TO_DONE
 
 #: The end of a job is looked for so many cycles after it may have come; done comes later still.
 _PATIENCE = 4
@@ -87,6 +90,8 @@ class Vector:
         Pixels and input words so far.
     stalls : list of int
         Cycles in which each job found its bank taken.
+    writes_ahead : int
+        Its writes are known so many cycles after the cycle it has been advanced to.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Vector:
         self._alarm = Alarm(agenda, self._look)
         self.free = self.active = 0
         self.stalls: list[int] = []
+        self.writes_ahead = pixel_done(config) - WRITE_TO_DONE
         self._banks, self._step, self._time, self._delay = b"", 0, 0, 0
         self._first = 0
         self._writes: _Writes | None = None
@@ -112,9 +118,9 @@ class Vector:
     def start(self, time: int, loops: Fields, requantize: Fields, work: Fields) -> None:
         """Take a job in a cycle."""
         issue = VectorIssue(self._config, loops, requantize, work)
-        first = time + VECTOR_START + threshold_cycles(requantize["threshold_bits"])
+        first = time + vector_start(self._config) + threshold_cycles(requantize["threshold_bits"])
         self.active += issue.taken
-        self._delay = WORD_DONE if issue.from_words else PIXEL_DONE
+        self._delay = (word_done if issue.from_words else pixel_done)(self._config)
         last = NEVER if issue.reads else first + issue.count - 1
         writes = _Writes(issue, first, self._delay - WRITE_TO_DONE, last)
         self._buffer.writes.expect(writes)

@@ -3,15 +3,15 @@
 import pytest
 
 from shiftloom.boards.board import BoardError
-from shiftloom.boards.clocks import ecp5_loop, ice40_loop
-from shiftloom.boards.gowin_clock import gowin_loop
+from shiftloom.boards.clocks import ECP5_LOOPS, ice40_loop
+from shiftloom.boards.gowin_clock import GOWIN_LOOPS
 
 MEGA = 1_000_000
 
 
 @pytest.mark.parametrize("mhz", [25, 40, 50, 60, 62.5, 75, 80, 100, 125])
 def test_ecp5_loops_give_exactly_the_frequency(mhz):
-    loop = ecp5_loop(25 * MEGA, round(mhz * MEGA))
+    loop = ECP5_LOOPS.loop(25 * MEGA, round(mhz * MEGA))
     output = 25 * MEGA * loop.feedback_divider / loop.input_divider
     assert output == mhz * MEGA
     assert 400 * MEGA <= output * loop.output_divider <= 800 * MEGA
@@ -23,12 +23,12 @@ def test_ecp5_loops_give_exactly_the_frequency(mhz):
 @pytest.mark.parametrize("hertz", [33_333_333, 900 * MEGA, 1 * MEGA])
 def test_other_frequencies_are_refused(hertz):
     with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 25000000 Hz"):
-        ecp5_loop(25 * MEGA, hertz)
+        ECP5_LOOPS.loop(25 * MEGA, hertz)
 
 
 @pytest.mark.parametrize("mhz", [27, 45, 54, 60, 63, 67.5, 72, 81, 108])
 def test_gowin_loops_give_exactly_the_frequency(mhz):
-    loop = gowin_loop(27 * MEGA, round(mhz * MEGA))
+    loop = GOWIN_LOOPS.loop(27 * MEGA, round(mhz * MEGA))
     output = 27 * MEGA * loop.feedback_divider / loop.input_divider
     assert output == mhz * MEGA
     assert 500 * MEGA <= output * loop.output_divider <= 1250 * MEGA
@@ -40,7 +40,7 @@ def test_gowin_loops_give_exactly_the_frequency(mhz):
 @pytest.mark.parametrize("hertz", [50 * MEGA, 700 * MEGA, 2 * MEGA])
 def test_other_frequencies_of_gowin_loops_are_refused(hertz):
     with pytest.raises(BoardError, match=f"no dividers make {hertz} Hz from 27000000 Hz"):
-        gowin_loop(27 * MEGA, hertz)
+        GOWIN_LOOPS.loop(27 * MEGA, hertz)
 
 
 @pytest.mark.parametrize("mhz", [18, 20.25, 24, 27, 30, 36])

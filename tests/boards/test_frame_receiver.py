@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shiftloom.boards.frame_receiver import FrameReceiver
+from shiftloom.boards.frame_receiver import BYTE_CYCLES, FrameReceiver
 from shiftloom.boards.frames import FLAG, MOST_WORDS, Command, Request
 from tests.support.pysim import simulate
 
@@ -36,12 +36,11 @@ def run(pieces, pause=0, busy=None):
             for byte in piece:
                 ctx.set(dut.i.payload, byte)
                 ctx.set(dut.i.valid, 1)
-                signals = (dut.valid, dut.request, dut.good, dut.damaged, dut.overrun)
-                values = (await ctx.tick().sample(*signals))[2:]
-                ctx.set(dut.i.valid, 0)
-                note(ctx, *values)
-                for _ in range(pause):
-                    await ctx.tick()
+                for _ in range(BYTE_CYCLES + pause):
+                    signals = (dut.valid, dut.request, dut.good, dut.damaged, dut.overrun)
+                    note(ctx, *(await ctx.tick().sample(*signals))[2:])
+                    ctx.set(dut.i.valid, 0)
+                    ctx.set(dut.i.payload, 0xA5)  # it need not hold still
             if busy:
                 ctx.set(dut.busy, busy[0])
                 ctx.set(dut.needed, busy[1])
@@ -68,12 +67,13 @@ def run(pieces, pause=0, busy=None):
 
 @pytest.mark.parametrize("pause", [0, 3])
 def test_requests_come_through(pause):
-    sent = list(requests(30, seed=pause))
+    sent = list(requests(15, seed=pause))
     found, counts = run([r.to_bytes() for r in sent], pause)
     assert found == sent
-    assert counts == {"good": 30, "damaged": 0, "overrun": 0}
+    assert counts == {"good": 15, "damaged": 0, "overrun": 0}
 
 
+@pytest.mark.slow
 def test_the_largest_request_comes_through():
     data = bytes(k % 256 for k in range(4 * MOST_WORDS))
     sent = Request(command=Command.WRITE, tag=1, address=4, words=MOST_WORDS, data=data)
@@ -92,7 +92,7 @@ def test_longer_frames_are_damaged():
 def test_damage_is_seen_and_the_next_frame_is_found():
     rng = random.Random(1)
     pieces, intact = [], []
-    for number, request in enumerate(requests(60, seed=2)):
+    for number, request in enumerate(requests(40, seed=2)):
         whole = bytearray(request.to_bytes())
         if number % 2:
             kind, at = rng.randrange(3), rng.randrange(1, len(whole) - 1)
@@ -107,7 +107,7 @@ def test_damage_is_seen_and_the_next_frame_is_found():
         pieces.append(bytes(whole))
     found, counts = run(pieces)
     assert found == intact
-    assert counts["damaged"] >= 30 and counts["good"] == 30
+    assert counts["damaged"] >= 20 and counts["good"] == 20
 
 
 def test_flags_alone_are_nothing():

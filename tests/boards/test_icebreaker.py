@@ -16,7 +16,8 @@ from shiftloom.quant.graph import Conv
 from shiftloom.sim.cycle.engine import run_segment
 from shiftloom.sim.cycle.memory import Memory
 from shiftloom.sim.rtl_serial import build_port
-from tests.support.graphs import Builder, random_codes
+from tests.support.graph_builder import Builder
+from tests.support.graphs import random_codes
 
 #: Channels in and out, and rows and columns, of a layer that fills 64 KiB with its program.
 INPUTS, OUTPUTS, SIZE = 112, 36, 11

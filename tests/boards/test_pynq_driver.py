@@ -13,7 +13,8 @@ from shiftloom.isa.config import ISA_VERSION, load_config
 from shiftloom.isa.program import HostStep, Place
 from shiftloom.quant import golden
 from shiftloom.sim.memory import read_tensor, write_tensor
-from tests.support.graphs import Builder, random_codes
+from tests.support.graph_builder import Builder
+from tests.support.graphs import random_codes
 from tests.support.pynq import Board, import_driver
 
 TINY = load_config("tiny")

@@ -20,7 +20,8 @@ from shiftloom.isa.config import load_config
 from shiftloom.sim import golden
 from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_serial import build_port
-from tests.support.graphs import Builder, random_codes
+from tests.support.graph_builder import Builder
+from tests.support.graphs import random_codes
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 

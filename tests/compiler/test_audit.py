@@ -7,7 +7,7 @@ from shiftloom.compiler.compile import compile_graph
 from shiftloom.compiler.errors import CompileError
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Instruction, Opcode
-from tests.support.graphs import Builder
+from tests.support.graph_builder import Builder
 
 CONFIG = load_config("tiny")
 

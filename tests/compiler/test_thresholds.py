@@ -17,7 +17,8 @@ from shiftloom.isa.instructions import Instruction, Opcode
 from shiftloom.isa.requantize import Requantize
 from shiftloom.isa.thresholds import NEVER, Thresholds
 from shiftloom.quant.graph import TensorType
-from tests.support.graphs import Builder, random_codes, random_thresholds
+from tests.support.graph_builder import Builder
+from tests.support.graphs import random_codes, random_thresholds
 from tests.support.levels import check_program
 
 CONFIG = load_config("tiny")

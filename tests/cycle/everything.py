@@ -24,9 +24,9 @@ from tests.support.data import data_path
 from tests.support.graphs import random_graph
 from tests.support.networks import NETWORKS, quantized_network
 
-__all__ = ["CONFIGS", "KINDS", "MEMORIES", "PUBLISHED", "check_kind", "check_published"]
+__all__ = ["CONFIGS", "KINDS", "MEMORIES", "PUBLISHED", "check_kind", "check_published", "main"]
 
-CONFIGS = tuple(map(load_config, ("tiny", "odd", "small", "base", "base_bits")))
+CONFIGS = tuple(map(load_config, ("tiny", "odd", "small", "base", "base_bits", "ulx3s")))
 
 #: Near, usual and far; and one that is slow and takes few requests.
 MEMORIES = (
@@ -96,7 +96,7 @@ def main(names):
     """
     columns = ("programs", "runs", "work", "cycles")
     print(f"{'':<28}", *(f"{column:>14}" for column in columns))
-    total = Counter()
+    total, left_out = Counter(), {}
     for config in map(load_config, names) if names else CONFIGS:
         engine = build_engine(simulation_verilog(config))
         for name in (*KINDS, *PUBLISHED):
@@ -104,13 +104,25 @@ def main(names):
             try:
                 row = check(engine, config, name)
             except pytest.skip.Exception as absent:
-                print(f"{name}: {absent}")
+                print(f"{config.name + ', ' + name:<28} left out: {absent}")
+                left_out[name] = absent
                 continue
             print(f"{config.name + ', ' + name:<28}", *(f"{row[c]:>14,}" for c in columns))
             total += row
     print(f"{'all':<28}", *(f"{total[column]:>14,}" for column in columns))
-    print("0 differences")
+    print("0 differences" + summary(left_out))
     return 0
+
+
+def summary(left_out):
+    """Return how many published networks were not compared, and why."""
+    if not left_out:
+        return f"; all {len(PUBLISHED)} published networks compared"
+    reasons = "; ".join(sorted({str(reason) for reason in left_out.values()}))
+    return (
+        f" in what was compared; left out: {len(left_out)} of {len(PUBLISHED)} published networks "
+        f"({', '.join(left_out)}): {reasons}"
+    )
 
 
 if __name__ == "__main__":

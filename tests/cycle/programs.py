@@ -103,7 +103,7 @@ class _Source:
     def _vector(self):
         """Return VECTOR work: drains and taps, with residuals and without."""
         rng, source = self.rng, self.rng.choice(list(VectorSource))
-        self.jobs.parameter = 0
+        self.jobs.parameters.used = 0
         columns = rng.choice([1, 3, 8, rng.randint(1, 30)])
         if source is VectorSource.ACCUMULATOR:
             columns = min(columns, self.config.accumulator_pixels // 4)

@@ -6,7 +6,7 @@ import pytest
 from shiftloom.compiler.compile import compile_graph
 from shiftloom.isa.instructions import Engine, Opcode
 from shiftloom.isa.program import Layer
-from shiftloom.isa.timing import PIXEL_DONE, RUN_END, VECTOR_START, WORD_DONE, mac_done
+from shiftloom.isa.timing import RUN_END, mac_done, pixel_done, vector_start, word_done
 from shiftloom.sim.cycle.causes import Cause, causes_of
 from shiftloom.sim.cycle.engine import run_segment
 from shiftloom.sim.cycle.memory import Memory
@@ -126,10 +126,10 @@ def active(program, run):
     number, delay = 0, 0
     for instruction in program.instructions:
         if instruction.opcode is Opcode.VECTOR_LOOPS:
-            delay = WORD_DONE if instruction["source"] else PIXEL_DONE
+            delay = (word_done if instruction["source"] else pixel_done)(program.config)
         elif instruction.opcode is Opcode.VECTOR:
             start, done = (stamps[Engine.VECTOR][number] for stamps in (run.starts, run.dones))
-            busy[start + VECTOR_START : done - delay + 1] = True
+            busy[start + vector_start(program.config) : done - delay + 1] = True
             number += 1
     return busy.sum()
 

@@ -7,6 +7,7 @@ import pytest
 from shiftloom.compiler.compile import compile_graph
 from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import FORMATS, Opcode
+from shiftloom.sim import libraries
 from shiftloom.sim.cycle import native
 from shiftloom.sim.cycle.declared import declarations
 from shiftloom.sim.cycle.engine import run_segment
@@ -15,7 +16,7 @@ from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_compiler import BuildError
 from tests.cycle.equality import assert_same
 from tests.cycle.programs import random_program
-from tests.sim.cases import BITS, END, NARROW, TINY, WIDE, as_program, first_segment, work
+from tests.sim.cases import BITS, DEEP, END, NARROW, TINY, WIDE, as_program, first_segment, work
 from tests.support.graphs import random_graph
 from tests.support.programs import config_instruction
 
@@ -30,8 +31,7 @@ def native_only(compiler):
     """Skip where nothing can compile the model, and return a runner that has no other."""
 
     def run(program, memory):
-        with native.run_native(program, first_segment(program), memory) as found:
-            assert found is not None
+        assert native.run_native(program, first_segment(program), memory) is not None
         return run_segment(program, first_segment(program), memory=memory)
 
     return run
@@ -41,7 +41,7 @@ def by_modules(program, memory=None):
     return run_segment(program, first_segment(program), memory=memory, compiled=False)
 
 
-@pytest.mark.parametrize("config", [TINY, NARROW, BITS, WIDE, SINGLE], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [TINY, NARROW, BITS, DEEP, WIDE, SINGLE], ids=lambda c: c.name)
 def test_random_programs(native_only, config):
     for seed in (2, 8, 10, 15, 21):  # in some, instructions come late after a full queue
         program = random_program(config, seed)
@@ -69,8 +69,7 @@ def test_random_networks(native_only, name):
 )
 def test_the_modules_say_what_is_wrong(compiler, instructions):
     program = as_program(TINY, [config_instruction(TINY), *instructions])
-    with native.run_native(program, first_segment(program), Memory()) as found:
-        assert found is None
+    assert native.run_native(program, first_segment(program), Memory()) is None
     messages = []
     for compiled in (True, False):
         with pytest.raises(SimulationError) as caught:
@@ -83,14 +82,13 @@ def test_without_a_compiler_the_modules_run(monkeypatch, tmp_path):
     def missing():
         raise BuildError("no compiler")
 
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(libraries, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(native, "find_compiler", missing)
     monkeypatch.setattr(native, "_library", native._library.__wrapped__)
     with pytest.raises(BuildError, match="no compiler"):
         native.build_model()
     program = random_program(TINY, 1)
-    with native.run_native(program, first_segment(program), Memory()) as found:
-        assert found is None
+    assert native.run_native(program, first_segment(program), Memory()) is None
     assert_same(run_segment(program, first_segment(program)), by_modules(program))
 
 
@@ -102,7 +100,7 @@ def test_a_library_for_each_contract(monkeypatch, tmp_path):
         (folder / command[-1]).write_bytes(b"library")
         made.append(command)
 
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(libraries, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(native, "run", compile_model)
     first = native.build_model()
     assert native.build_model() == first

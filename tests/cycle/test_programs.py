@@ -8,13 +8,13 @@ from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Opcode
 from tests.cycle.equality import LATENCIES, assert_equal
 from tests.cycle.programs import random_program
-from tests.sim.cases import BITS, END, NARROW, TINY, as_program, work
+from tests.sim.cases import BITS, DEEP, END, NARROW, TINY, as_program, work
 from tests.support.programs import compute_program, config_instruction, copy_program
 
 pytestmark = pytest.mark.rtl
 
-QUICK = pytest.mark.parametrize("config", [TINY, NARROW, BITS], ids=lambda c: c.name)
-LARGER = pytest.mark.parametrize("config", ["odd", "small", "base"])
+QUICK = pytest.mark.parametrize("config", [TINY, NARROW, BITS, DEEP], ids=lambda c: c.name)
+LARGER = pytest.mark.parametrize("config", ["odd", "small", "base", "ulx3s"])
 LATENCY = pytest.mark.parametrize("latency", LATENCIES)
 
 #: Four regions that hold the contents of any of the buffers.

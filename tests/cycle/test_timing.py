@@ -18,7 +18,7 @@ from shiftloom.hw.words import Words
 from shiftloom.isa import timing
 from shiftloom.isa.config import load_config
 
-CONFIGS = [load_config(name) for name in ("tiny", "odd", "small", "base")]
+CONFIGS = [load_config(name) for name in ("tiny", "odd", "small", "base", "ulx3s")]
 
 
 def test_register_stages():
@@ -40,10 +40,11 @@ def test_queues():
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.name)
 def test_engines(config):
-    assert Feeder.latency == timing.FEEDER
+    assert Feeder.latency(config) == timing.feeder(config)
     assert Accumulators.distance == timing.ACCUMULATOR_DISTANCE
-    assert MacEngine.latency == timing.MAC_OFFER + timing.REGISTER + timing.FEEDER
-    assert MacEngine.done_latency(config) + timing.FEEDER == timing.mac_done(config)
-    assert Vector.latency == timing.VECTOR_START
-    assert Vector.pixel_done_latency == timing.PIXEL_DONE
-    assert Vector.word_done_latency == timing.WORD_DONE
+    first = timing.MAC_OFFER + timing.REGISTER + timing.operand_check(config)
+    assert MacEngine.latency(config) == first + timing.feeder(config)
+    assert MacEngine.done_latency(config) + timing.feeder(config) == timing.mac_done(config)
+    assert Vector.latency(config) == timing.vector_start(config)
+    assert Vector.pixel_done_latency(config) == timing.pixel_done(config)
+    assert Vector.word_done_latency(config) == timing.word_done(config)

@@ -7,22 +7,22 @@ import pytest
 
 from shiftloom.isa.instructions import ENGINES, Engine, Instruction, Opcode, VectorSource
 from shiftloom.isa.timing import (
-    PIXEL_DONE,
     QUEUE_DEPTH,
-    TOKEN,
-    VECTOR_START,
-    WORD_DONE,
     mac_done,
+    pixel_done,
     threshold_cycles,
+    token,
+    vector_start,
+    word_done,
 )
 from shiftloom.sim.cycle.engine import run_segment
 from shiftloom.sim.cycle.engine_queue import Wait
 from shiftloom.sim.cycle.memory import Memory
 from tests.cycle.programs import random_program
-from tests.sim.cases import END, NARROW, TINY, as_program, first_segment, work
+from tests.sim.cases import DEEP, END, NARROW, TINY, as_program, first_segment, work
 from tests.support.programs import config_instruction
 
-CONFIGS = pytest.mark.parametrize("config", [TINY, NARROW], ids=lambda c: c.name)
+CONFIGS = pytest.mark.parametrize("config", [TINY, NARROW, DEEP], ids=lambda c: c.name)
 BEGIN = config_instruction(TINY)
 
 
@@ -60,7 +60,7 @@ def test_without_its_last_wait_work_starts_earlier_by_what_it_waited(config, see
                 continue
             other, count = Engine(wait), instruction[f"wait_{wait.name.lower()}"]
             start = found.starts[engine][number]
-            assert start == found.dones[other][count - 1] + TOKEN
+            assert start == found.dones[other][count - 1] + token(config)
             earlier = run(without_wait(program, index, other)).starts[engine][number]
             assert earlier == start - found.waited[engine][number]
             tried += 1
@@ -81,16 +81,16 @@ def test_work_takes_its_steps_and_its_stalls(config, seed):
         assert took == steps + found.stalls[Engine.MAC][number]
     for number, (_, job, settings) in enumerate(works(program, Engine.VECTOR)):
         loops, requantize = settings[Opcode.VECTOR_LOOPS], settings[Opcode.VECTOR_REQUANTIZE]
-        steps, delay = job["rows"] * loops["columns"], PIXEL_DONE
+        steps, delay = job["rows"] * loops["columns"], pixel_done(config)
         if loops["source"] == VectorSource.ACTIVATION:
             results = len(range(loops["emit_first"], loops["columns"], loops["emit_period"]))
             steps *= loops["kernel_rows"] * loops["kernel_columns"]
             steps += job["rows"] * results * requantize["residual"]
-            delay = WORD_DONE
+            delay = word_done(config)
         engine = Engine.VECTOR
-        took = found.dones[engine][number] - found.starts[engine][number] - delay - VECTOR_START + 1
-        fetch = threshold_cycles(requantize["threshold_bits"])
-        assert took == steps + fetch + found.stalls[engine][number]
+        took = found.dones[engine][number] - found.starts[engine][number] - delay + 1
+        first = vector_start(config) + threshold_cycles(requantize["threshold_bits"])
+        assert took == steps + first + found.stalls[engine][number]
 
 
 def test_random_programs_stall():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shiftloom.flow.errors import FlowError
-from shiftloom.flow.samples import read_samples
+from shiftloom.flow.samples import read_arrays, read_samples
 
 ONE, TWO = np.arange(12.0).reshape(2, 2, 3), np.ones((2, 4), np.uint8)
 
@@ -36,12 +36,28 @@ def header(shape, kind="<f8"):
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
 
 
-def archive(name, data):
+def archive(name, data, compression=zipfile.ZIP_DEFLATED):
     """Return a zip file with one member."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(buffer, "w", compression) as file:
         file.writestr(name, data)
     return buffer.getvalue()
+
+
+def flagged(data, flag):
+    """Return a zip file with one member whose two headers have a flag."""
+    changed = bytearray(data)
+    changed[6] |= flag
+    changed[data.index(b"PK\1\2") + 8] |= flag
+    return bytes(changed)
+
+
+def overwritten(data):
+    """Return a zip file whose compressed data are others."""
+    start = data.index(b".npy") + 40
+    return (
+        data[:start] + bytes(byte ^ 0x5A for byte in data[start : start + 20]) + data[start + 20 :]
+    )
 
 
 def saved(array):
@@ -65,6 +81,11 @@ DAMAGED = {
     "short archive": (archive("x.npy", saved(ONE))[:100], "not an array"),
     "huge member": (archive("x.npy", header((1 << 40,))), "needs"),
     "text member": (archive("x.npy", b"text"), "not an array"),
+    "damaged member": (overwritten(archive("x.npy", saved(ONE))), "decompressing data"),
+    "encrypted member": (flagged(archive("x.npy", saved(ONE)), 1), "encrypted, password"),
+    "strongly encrypted": (flagged(archive("x.npy", saved(ONE)), 0x41), "strong encryption"),
+    "bzip2": (archive("x.npy", saved(ONE), zipfile.ZIP_BZIP2), "compressed in another way"),
+    "LZMA": (archive("x.npy", saved(ONE), zipfile.ZIP_LZMA), "compressed in another way"),
     "zip start": (b"PK\x03\x04" + bytes(100), "not an array"),
 }
 
@@ -75,6 +96,18 @@ def test_files_that_cannot_be_used(data, message, tmp_path):
     path.write_bytes(data)
     with pytest.raises(FlowError, match=message) as caught:
         read_samples(path, ["x"])
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in DAMAGED if n.endswith(("member", "encrypted", "bzip2"))]
+)
+def test_archives_whose_arrays_cannot_be_used(name, tmp_path):
+    data, message = DAMAGED[name]
+    path = tmp_path / "x.npz"
+    path.write_bytes(data)
+    with pytest.raises(FlowError, match=message.replace("not an array", "not an .npz")) as caught:
+        read_arrays(path)
     assert str(path) in str(caught.value)
 
 

@@ -84,14 +84,17 @@ def _ask(model: Model, checked: range, cases, earlier=(), *, initial: bool = Fal
     """Look for a run that violates an assertion in one of the steps that are checked."""
     if not model.asserts:
         raise UndecidedError("nothing is asserted")
-    fails = "(or false " + " ".join(f"(not (|top_a| s{step}))" for step in checked) + ")"
+    fails = tuple(
+        "(or false " + " ".join(f"(not ({function} s{step}))" for step in checked) + ")"
+        for function in model.asserts
+    )
     for case in cases:
         given = [
             _equal(model, *item, step) for item in case.items() for step in range(checked.stop)
         ]
         if solve(model, checked.stop, [*given, *earlier], initial=initial) is None:
             raise UndecidedError(f"no run satisfies what is assumed; case: {case}")
-        found = solve(model, checked.stop, [*given, *earlier, fails], initial=initial)
+        found = solve(model, checked.stop, [*given, *earlier], fails, initial=initial)
         if found is not None:
             raise RefutedError(_story(model, found, checked))
 

@@ -17,7 +17,9 @@ class UndecidedError(AssertionError):
     """The solver gave up, or what was asked is void."""
 
 
-def solve(model: Model, steps: int, extra: list[str], *, initial: bool) -> list[int] | None:
+def solve(
+    model: Model, steps: int, extra: list[str], goals: tuple[str, ...] = ("true",), *, initial: bool
+) -> list[int] | None:
     """Return the states of a run in which assumptions and more formulas hold, or None.
 
     Parameters
@@ -27,7 +29,10 @@ def solve(model: Model, steps: int, extra: list[str], *, initial: bool) -> list[
     steps : int
         Length of the run.
     extra : list of str
-        Formulas.
+        Formulas that hold.
+    goals : tuple of str
+        Formulas of which one is to hold. They are tried one by one: each needs only a part of the
+        design, and finding out about that part is much easier.
     initial : bool
         Whether it begins after reset or anywhere.
 
@@ -40,7 +45,7 @@ def solve(model: Model, steps: int, extra: list[str], *, initial: bool) -> list[
     for step in range(steps):
         lines += _step(model, step)
     lines += [f"(assert {formula})" for formula in [*(["(|top_i| s0)"] if initial else []), *extra]]
-    found = _constants(lines)
+    found = _constants(lines, goals)
     return None if found is None else [_state(model, found, step) for step in range(steps)]
 
 
@@ -60,19 +65,30 @@ def values(model: Model, states: list[int], functions: dict[str, int]) -> dict[s
     }
 
 
-def _constants(lines: list[str]) -> dict[str, int] | None:
-    """Return values of constants that satisfy all of a text's assertions, or None."""
+def _constants(lines: list[str], goals: tuple[str, ...] = ("true",)) -> dict[str, int] | None:
+    """Return constants' values that satisfy all of a text's assertions and one goal, or None."""
     import z3  # noqa: PLC0415
 
-    solver = z3.SolverFor("QF_BV")
-    solver.set("timeout", 1000 * TIMEOUT)
-    solver.from_string("\n".join(lines))
-    answer = solver.check()
-    if answer == z3.unknown:
-        raise UndecidedError(f"the solver gave up: {solver.reason_unknown()}")
-    if answer == z3.unsat:
-        return None
-    found = solver.model()
+    text = "\n".join([*lines, *(f"(assert {goal})" for goal in goals)])
+    formulas = z3.parse_smt2_string(text)
+    given, asked = formulas[: -len(goals)], formulas[-len(goals) :]
+    for number, goal in enumerate(asked):
+        solver = z3.SolverFor("QF_BV")
+        solver.set("timeout", 1000 * TIMEOUT)
+        solver.add(*given, goal)
+        answer = solver.check()
+        if answer == z3.unknown:
+            why = solver.reason_unknown()
+            raise UndecidedError(f"the solver gave up: {why}; goal: {goals[number]}")
+        if answer == z3.sat:
+            return _numbers(solver.model())
+    return None
+
+
+def _numbers(found) -> dict[str, int]:
+    """Return the values of the constants that are declared here."""
+    import z3  # noqa: PLC0415
+
     return {
         name.name(): int(
             z3.is_true(found[name]) if z3.is_bool(found[name]) else found[name].as_long()

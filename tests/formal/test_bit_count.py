@@ -23,6 +23,7 @@ class Ecp5:
 
 #: Yosys' own models of that family's cells.
 ON_ECP5 = {"platform": Ecp5(), "cells": "+/ecp5/cells_sim.v"}
+LONG = [pytest.mark.slow, pytest.mark.long]
 FORMS = pytest.mark.parametrize("form", [{}, ON_ECP5], ids=["generic", "ecp5"])
 
 
@@ -101,7 +102,7 @@ def test_chains_add_what_is_chosen(width, form):
 
 
 @FORMS
-@pytest.mark.parametrize("lanes", [16, pytest.param(32, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lanes", [16, pytest.param(32, marks=LONG)])
 def test_trees_count_all_lanes(lanes, form):
     settled(Counted(lanes), BitCount.latency(lanes), **form)
 

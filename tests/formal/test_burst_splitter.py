@@ -75,11 +75,12 @@ class Split(wiring.Component):
 
     def _invariants(self, m, block, rest, beat):
         """Claim what induction needs of the registers inside."""
-        run, final, busy = (inner(block, name) for name in ("run", "final", "busy"))
+        run, final, busy, held = (inner(block, n) for n in ("run", "final", "busy", "room"))
         room = self.burst_beats - rest.addr[beat : beat + exact_log2(self.burst_beats)]
         with m.If(busy):
             m.d.comb += [
                 Assert(run == rest.as_value(), "the register holds what is left"),
+                Assert(held == room, "so does the one for the room in its block"),
                 Assert(final == (rest.beats <= room), "the last burst is known ahead"),
                 Assert(rest.addr[:beat] == 0, "runs are aligned to beats"),
             ]

@@ -112,7 +112,7 @@ class Requantized(wiring.Component):
 
 @pytest.mark.slow
 def test_both_stages_are_their_definition():
-    settled(Requantized(), Requantizer.latency + 1)
+    settled(Requantized(), Requantizer.latency(CONFIG) + 1)
 
 
 @pytest.mark.slow
@@ -122,18 +122,18 @@ def test_ties_that_are_not_even_are_found(monkeypatch):
 
     monkeypatch.setattr(Requantizer, "_round", up)
     with pytest.raises(RefutedError, match="stage"):
-        settled(Requantized(), Requantizer.latency + 1)
+        settled(Requantized(), Requantizer.latency(CONFIG) + 1)
 
 
 @pytest.mark.slow
 def test_a_left_shift_that_is_limited_too_early_is_found(monkeypatch):
     monkeypatch.setattr(requantizer, "MAX_LEFT_SHIFT", 7)
     with pytest.raises(RefutedError, match="second stage"):
-        settled(Requantized(), Requantizer.latency + 1)
+        settled(Requantized(), Requantizer.latency(CONFIG) + 1)
 
 
 @pytest.mark.slow
 def test_a_limit_that_is_not_kept_is_found(monkeypatch):
     monkeypatch.setattr(requantizer, "saturate", lambda value, low, high: value)
     with pytest.raises(RefutedError, match="stage"):
-        settled(Requantized(), Requantizer.latency + 1)
+        settled(Requantized(), Requantizer.latency(CONFIG) + 1)

@@ -1,16 +1,19 @@
-"""Codes by thresholds count the thresholds reached, for all sums and sorted thresholds."""
+"""Codes by thresholds count the thresholds reached, for all sums and all sorted thresholds."""
+
+import itertools
 
 import pytest
-from amaranth import Assert, Module, Signal, signed
+from amaranth import Assert, Module, Mux, Signal, signed
 from amaranth.hdl import Assume
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from shiftloom.hw.threshold_unit import ThresholdUnit
+from shiftloom.hw.threshold_unit import ThresholdUnit, table_write_layout
 from shiftloom.isa.config import Config
 
-from .harness import delayed, still
-from .prove import RefutedError, bounded, needs_solver
+from .harness import broken, delayed, inner, opened, still
+from .inside import part, rows
+from .prove import RefutedError, needs_solver, settled
 
 pytestmark = needs_solver
 
@@ -22,95 +25,130 @@ def config(bits):
     )  # fmt: skip
 
 
-class Compared(wiring.Component):
-    """Writes all threshold words after reset, then compares every code with a count.
+def tables(unit, stages, lane=0):
+    """Return a lane's thresholds in order, from the tables of an elaborated unit.
+
+    Stage s decides about bit ``stages - 1 - s`` of the code: its table holds, for each choice of
+    the bits above, the threshold that is reached if this bit is set.
+    """
+    kept = [None] * ((1 << stages) - 1)
+    for stage in range(stages):
+        bit, table = stages - 1 - stage, f"table_{stage}_{lane}"
+        held = rows(part(unit, table), table) if stage else [inner(unit, f"threshold_{lane}")]
+        for above, threshold in enumerate(held):
+            kept[(above << (bit + 1)) + (1 << bit) - 1] = threshold.as_signed()
+    return kept
+
+
+class Searched(wiring.Component):
+    """Compares codes with the thresholds in the tables, while none is written.
 
     ``bits`` is what the instruction says, at most ``stages``, what the hardware has.
     """
 
-    def __init__(self, stages, bits, lane=0, reached=lambda value, threshold: value >= threshold):
-        self.stages, self.bits, self.lane, self.reached = stages, bits, lane, reached
-        super().__init__(
-            {
-                "threshold_bits": In(3),
-                "value": In(signed(32)),
-                "lowest": In(signed(9)),
-                "even": In(signed(32)),
-                "odd": In(signed(32)),
-            }
-        )
-
-    @property
-    def words(self):
-        return 1 << (self.bits - 1)
-
-    @property
-    def depth(self):
-        """Cycles until the first code whose sum came after all thresholds, and another one."""
-        return self.words + ThresholdUnit.latency + 2
+    def __init__(self, stages, bits, unit=ThresholdUnit):
+        self.bits, self.dut = bits, unit(config(stages))
+        members = {
+            "threshold_bits": In(3),
+            "value": In(signed(32)),
+            "lowest": In(signed(9)),
+            "write": In(table_write_layout(self.dut.config)),
+        }
+        super().__init__(members)
 
     def elaborate(self, platform):
-        m = Module()
-        m.submodules.dut = dut = ThresholdUnit(config(self.stages))
-        cycle = Signal(range(self.depth + 1))
-        writes = cycle < self.words
-        with m.If(cycle < self.depth):
-            m.d.sync += cycle.eq(cycle + 1)
+        m, dut = Module(), self.dut
+        unit = opened(m, "dut", dut, platform)
         m.d.comb += [
             dut.settings.threshold_bits.eq(self.threshold_bits),
             dut.settings.out_low.eq(self.lowest),
-            dut.write.valid.eq(writes),
-            dut.write.word.eq(cycle),
-            dut.write.pairs[self.lane].even.eq(self.even),
-            dut.write.pairs[self.lane].odd.eq(self.odd),
-            dut.sums[self.lane].eq(self.value),
+            dut.sums[0].eq(self.value),
+            dut.write.eq(self.write),
+            Assume(self.threshold_bits == self.bits),
+            Assume(~self.write.valid),
         ]
-        m.d.comb += Assume(self.threshold_bits == self.bits)
         still(m, self.lowest, "lowest")
-        count = self._count(m, cycle, writes)
-        expected = delayed(m, (self.lowest + count)[:8], ThresholdUnit.latency, "expected")
-        checked = cycle >= self.words + ThresholdUnit.latency
-        m.d.comb += Assert(~checked | (dut.codes[self.lane] == expected), "thresholds reached")
+        thresholds = tables(unit, dut.config.threshold_bits)[: (1 << self.bits) - 1]
+        for lower, upper in itertools.pairwise(thresholds):
+            m.d.comb += Assume(lower <= upper)
+        value, count = delayed(m, self.value, dut.latency(dut.config), "value"), Signal(8)
+        m.d.comb += count.eq(dut.codes[0] - self.lowest)
+        m.d.comb += Assert(count <= len(thresholds), "no more than there are")
+        for n, threshold in enumerate(thresholds):
+            m.d.comb += Assert((count > n) == (value >= threshold), f"threshold {n} is reached")
         return m
 
-    def _count(self, m, cycle, writes):
-        """Keep the thresholds, assume that they are sorted, and count those a value reaches."""
-        kept = [
-            Signal(signed(32), name=f"threshold_{n}", reset_less=True)
-            for n in range((1 << self.bits) - 1)
-        ]
-        before = Signal(signed(32), init=-(1 << 31))
-        with m.If(writes):
-            m.d.sync += before.eq(self.odd)
-            last = cycle == self.words - 1  # its odd one does not exist
-            m.d.comb += Assume((before <= self.even) & (last | (self.even <= self.odd)))
-        for n, threshold in enumerate(kept):
-            with m.If(cycle == n // 2):
-                m.d.sync += threshold.eq(self.odd if n % 2 else self.even)
-        return sum(self.reached(self.value, threshold) for threshold in kept)
+
+class Written(wiring.Component):
+    """Claims that a threshold word changes its two thresholds in a lane's tables, and no other."""
+
+    def __init__(self, stages, lane=0, unit=ThresholdUnit):
+        self.stages, self.lane, self.dut = stages, lane, unit(config(stages))
+        inputs = ("settings", "write", "sums")
+        super().__init__({name: self.dut.signature.members[name] for name in inputs})
+
+    def elaborate(self, platform):
+        m, dut = Module(), self.dut
+        unit = opened(m, "dut", dut, platform)
+        m.d.comb += [dut.write.eq(self.write), dut.sums.eq(self.sums)]
+        m.d.comb += dut.settings.eq(self.settings)
+        m.d.comb += Assume(dut.write.word < 1 << (self.stages - 1))
+        pair = dut.write.pairs[self.lane]
+        for n, threshold in enumerate(tables(unit, self.stages, self.lane)):
+            given = pair.odd if n % 2 else pair.even
+            takes = dut.write.valid & (dut.write.word == n // 2)
+            expected = delayed(m, Mux(takes, given, threshold), 1, f"expected_{n}")
+            m.d.comb += Assert(threshold == expected, f"threshold {n} in its place")
+        return m
 
 
 #: Stages of the hardware, bits of the codes.
-SLOW = [(1, 1), *[(4, bits) for bits in (1, 2, 3, 4)]]
-SIZES = [(2, 2), *[pytest.param(*sizes, marks=pytest.mark.slow) for sizes in SLOW]]
+SIZES = [(stages, bits) for stages in (1, 2, 3, 4) for bits in range(1, stages + 1)]
+QUICK = [(2, 2), (4, 4)]
+SLOW = [pytest.param(*size, marks=pytest.mark.slow) for size in SIZES if size not in QUICK]
 
 
-@pytest.mark.parametrize(("stages", "bits"), SIZES)
+@pytest.mark.parametrize(("stages", "bits"), [*QUICK, *SLOW])
 def test_codes_count_the_thresholds_reached(stages, bits):
-    design = Compared(stages, bits)
-    bounded(design, design.depth)
+    settled(Searched(stages, bits), ThresholdUnit.latency(config(stages)))
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3, 4])
+def test_thresholds_are_kept_where_they_are_looked_for(stages):
+    settled(Written(stages), 1)
 
 
 def test_a_comparison_that_excludes_equality_is_found():
-    design = Compared(2, 2, reached=lambda value, threshold: value > threshold)
-    with pytest.raises(RefutedError, match="thresholds reached"):
-        bounded(design, design.depth)
+    strict = broken(ThresholdUnit, "value >= threshold", "value > threshold")
+    with pytest.raises(RefutedError, match="is reached"):
+        settled(Searched(4, 4, strict), ThresholdUnit.latency(config(4)))
 
 
 @pytest.mark.slow
-def test_a_threshold_in_the_wrong_table_is_found(monkeypatch):
-    place = ThresholdUnit._place
-    monkeypatch.setattr(ThresholdUnit, "_place", lambda self, s: (*place(self, s)[:2], "even"))
-    design = Compared(2, 2)
-    with pytest.raises(RefutedError, match="thresholds reached"):
-        bounded(design, design.depth)
+@pytest.mark.parametrize(
+    ("was", "instead"),
+    [
+        ("Cat(reached, found)", "Cat(found, reached)"),
+        ("enabled[stage] & (value", "(value"),
+        ("threshold_bits >= stages - stage for", "threshold_bits > stages - stage for"),
+        ('value = register(f"value_{stage}", value)', "pass"),
+    ],
+)
+def test_a_wrong_search_is_found(was, instead):
+    with pytest.raises(RefutedError, match=r"is reached|there are"):
+        settled(Searched(4, 3, broken(ThresholdUnit, was, instead)), ThresholdUnit.latency(config(4)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("was", "instead"),
+    [
+        ('word[between + 1 :], "odd"', 'word[between + 1 :], "even"'),
+        ("(1 << between) - 1", "1 << between"),
+        ("return self.write.valid & ends,", "return self.write.valid,"),
+        ("write.en.eq(enable)", "write.en.eq(1)"),
+    ],
+)
+def test_a_threshold_in_the_wrong_place_is_found(was, instead):
+    with pytest.raises(RefutedError, match="in its place"):
+        settled(Written(4, unit=broken(ThresholdUnit, was, instead)), 1)

@@ -39,8 +39,9 @@ class Ports:
         for name in ("vector", "store", "vector_write", "load_write"):
             if name not in self.requests and rng.random() < 0.8:
                 self.requests[name] = rng.randrange(self.words), rng.randrange(1 << 16)
-        valid, addr, wide = self.requests["feeder"]
-        ctx.set(dut.feeder.valid, valid)
+        _, addr, wide = self.requests["feeder"]
+        taken = read_banks(self.requests, len(dut.feeder.banks))
+        ctx.set(dut.feeder.banks, sum(1 << bank for bank in taken))
         ctx.set(dut.feeder.addr, addr)
         ctx.set(dut.feeder.wide, wide)
         for name, port in (("vector", dut.vector.addr), ("store", dut.store.addr)):
@@ -53,11 +54,15 @@ class Ports:
         return dict(self.requests)
 
 
-def ready(requests, banks, words):
-    """Return which ports the rules let through."""
+def read_banks(requests, banks):
+    """Return which banks the feeder reads."""
     valid, addr, wide = requests["feeder"]
-    read = {addr % banks, (addr + 1) % words % banks} if wide else {addr % banks}
-    read = read if valid else set()
+    return {(addr + n) % banks for n in range(1 + wide)} if valid else set()
+
+
+def ready(requests, banks):
+    """Return which ports the rules let through."""
+    read = read_banks(requests, banks)
     taken = {"vector_write"} & requests.keys()
     if "vector" in requests:
         if requests["vector"][0] % banks not in read:
@@ -81,7 +86,7 @@ def test_random_traffic_matches_an_array(simulate, banks, rows):
     async def bench(ctx):
         for _ in range(600):
             requests = ports.choose(ctx)
-            taken = ready(requests, banks, words)
+            taken = ready(requests, banks)
             streams = {
                 "vector": dut.vector.addr,
                 "store": dut.store.addr,

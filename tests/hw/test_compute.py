@@ -1,12 +1,14 @@
 """Compute against the meaning of MAC and VECTOR."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from amaranth import ResetInserter, Signal
 
 from shiftloom.hw.compute import Compute
+from shiftloom.hw.interfaces import read_latency
 from shiftloom.isa.config import Config
 from shiftloom.isa.instructions import Opcode, VectorSource
 from shiftloom.isa.semantics import execute
@@ -65,11 +67,26 @@ BITS = Config(
     burst_beats=16,
     bit_lanes=64,
 )
-CONFIGS = pytest.mark.parametrize("config", [TINY, ODD, PLAIN, BITS], ids=lambda c: c.name)
+DEEP = [
+    pytest.param(replace(config, name=f"deep_{config.name}", pipeline=1), marks=pytest.mark.slow)
+    for config in (ODD, PLAIN, BITS)
+]
+CONFIGS = pytest.mark.parametrize("config", [TINY, ODD, PLAIN, BITS, *DEEP], ids=lambda c: c.name)
 
 
 def number(word):
     return int.from_bytes(word.tobytes(), "little")
+
+
+async def read_word(ctx, port, addr, config):
+    """Read a word of the activation buffer."""
+    ctx.set(port.addr.valid, 1)
+    ctx.set(port.addr.payload, addr)
+    await ctx.tick().until(port.addr.ready)
+    ctx.set(port.addr.valid, 0)
+    for _ in range(read_latency(config) - 1):
+        await ctx.tick()
+    return ctx.get(port.data)
 
 
 async def fill(ctx, port, words):
@@ -126,7 +143,7 @@ class Bench:
 
     def run(self, simulate, jobs, *others):
         """Run everything; return the activation buffer of the hardware, and expected writes."""
-        self.used_parameters = jobs.parameter
+        self.used_parameters = jobs.parameters.used
         dut, result = self.dut, []
         producers = (
             self.producer(Opcode.MAC, dut.mac_job),
@@ -138,11 +155,8 @@ class Bench:
             while self.done != goal:
                 await ctx.tick()
             port, words = dut.store_read, len(self.machine.activation)
-            ctx.set(port.addr.valid, 1)
             for addr in range(words):
-                ctx.set(port.addr.payload, addr)
-                await ctx.tick().until(port.addr.ready)
-                result.append(ctx.get(port.data))
+                result.append(await read_word(ctx, port, addr, self.machine.config))
 
         testbenches = self.filler, *producers, reader, *others
         simulate(dut, *testbenches, background=[self.observer], timeout=60_000)
@@ -218,11 +232,7 @@ def test_overlapping_jobs_match_semantics(simulate, config, seed):
         port, rng = bench.dut.store_read, random.Random(seed)
         for _ in range(100):
             addr = rng.choice(read)
-            ctx.set(port.addr.valid, 1)
-            ctx.set(port.addr.payload, addr)
-            await ctx.tick().until(port.addr.ready)
-            assert ctx.get(port.data) == number(machine.activation[addr])
-            ctx.set(port.addr.valid, 0)
+            assert await read_word(ctx, port, addr, config) == number(machine.activation[addr])
             for _ in range(rng.randrange(3)):
                 await ctx.tick()
 
@@ -251,7 +261,7 @@ def test_a_reset_forgets_jobs_but_not_buffers(simulate, array, cycles):
     bench.dut = ResetInserter(reset)(dut)
 
     async def interrupted(ctx):
-        bench.used_parameters = jobs.parameter
+        bench.used_parameters = jobs.parameters.used
         await fill_all(ctx)
         bench.filled = False
         await send(ctx, dut.mac_job, [payload(0, mac)] * array)

@@ -90,7 +90,9 @@ def test_start_clears_then_runs_to_the_end(simulate):
         assert await host.read("STATUS") == BUSY
         assert not ctx.get(dut.interrupt)
         ctx.set(dut.finished, 1)
-        await ctx.tick().repeat(3)
+        await ctx.tick().repeat(2)
+        assert ctx.get(dut.halt)
+        await ctx.tick().repeat(2)
         ctx.set(dut.finished, 0)
         assert ctx.get(dut.interrupt)
         assert ctx.get(dut.halt)
@@ -143,12 +145,13 @@ def test_failure_is_reported_when_the_bus_is_idle(simulate, source):
         ctx.set(dut.failures[source], {"code": Error.LOAD_BUS, "index": 77})
         await ctx.tick()
         ctx.set(dut.failures[source], {"code": Error.ILLEGAL_OPCODE, "index": 78})
+        await ctx.tick()
         assert ctx.get(dut.halt)
         assert await host.read("STATUS") == BUSY
         assert await host.read("ERROR") == Error.NONE
         assert not ctx.get(dut.interrupt)
         ctx.set(dut.idle, 1)
-        await ctx.tick()
+        await ctx.tick().repeat(2)
         assert ctx.get(dut.interrupt)
         assert await host.read("STATUS") == ERROR
         assert await host.read("ERROR") == Error.LOAD_BUS
@@ -163,9 +166,57 @@ def test_earlier_work_fails_first(simulate):
         await host.write("CONTROL", START)
         ctx.set(dut.failures[FAILURES.index("decode")], {"code": Error.NO_END, "index": 9})
         ctx.set(dut.failures[FAILURES.index("load")], {"code": Error.LOAD_BUS, "index": 3})
-        await ctx.tick().repeat(3)
+        await ctx.tick().repeat(4)
         assert await host.read("ERROR") == Error.LOAD_BUS
         assert await host.read("ERROR_INDEX") == 3
+
+    run(simulate, test)
+
+
+def test_a_transfer_that_begins_as_the_machine_halts_is_waited_for(simulate):
+    async def test(ctx, dut, host):
+        await host.write("CONTROL", START)
+        ctx.set(dut.finished, 1)
+        while not ctx.get(dut.halt):
+            await ctx.tick()
+        ctx.set(dut.idle, 0)  # idle until now: what began in the last cycle shows in this one
+        await ctx.tick().repeat(8)
+        assert await host.read("STATUS") == BUSY
+        ctx.set(dut.idle, 1)
+        await ctx.tick().repeat(2)
+        assert await host.read("STATUS") == DONE
+
+    run(simulate, test)
+
+
+@pytest.mark.parametrize("ending", ["finished", "failure"])
+def test_a_run_is_as_long_as_the_machine_takes(simulate, ending):
+    async def test(ctx, dut, host):
+        cycles, running = 0, 0
+
+        async def count():
+            nonlocal cycles, running
+            running |= not ctx.get(dut.halt)
+            cycles += running
+            await ctx.tick()
+
+        ctx.set(dut.s_axi.aw.payload, {"addr": register("CONTROL").offset})
+        ctx.set(dut.s_axi.w.payload, {"data": START, "strb": 15})
+        ctx.set(dut.s_axi.aw.valid, 1)
+        ctx.set(dut.s_axi.w.valid, 1)
+        for _ in range(2):
+            await count()
+        ctx.set(dut.s_axi.aw.valid, 0)
+        ctx.set(dut.s_axi.w.valid, 0)
+        ctx.set(dut.s_axi.b.ready, 1)
+        while cycles < 9:
+            await count()
+        if ending == "finished":
+            ctx.set(dut.finished, 1)
+        else:
+            ctx.set(dut.failures[0], {"code": Error.LOAD_BUS, "index": 1})
+        await ctx.tick().repeat(6)
+        assert await host.read("CYCLES") == 10  # that of the end is the last one
 
     run(simulate, test)
 

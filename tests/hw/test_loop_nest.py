@@ -39,7 +39,7 @@ def random_nest(rng):
 
 def iterations(nest):
     """Return what a nest should say, iteration by iteration."""
-    counts = nest["counts"]
+    counts, levels = nest["counts"], list(nest["counts"])
     for index in itertools.product(*(range(n) for n in counts.values())):
         at = dict(zip(counts, index, strict=True))
         values = {}
@@ -49,22 +49,27 @@ def iterations(nest):
             values[name] = exact % (1 << value.width) if value.width else exact
         first = {k: int(at[k] == 0) for k in counts}
         last = {k: int(at[k] == n - 1) for k, n in counts.items()}
-        yield {"values": values, "first": first, "last": last}
+        inside = {k: levels[n + 1 :] for n, k in enumerate(levels)}
+        turns = {k: int(all(last[i] for i in inner)) for k, inner in inside.items()}
+        ends = int(all(last.values()))
+        yield {"values": values, "first": first, "last": last, "turns": turns, "ends": ends}
 
 
 def plain(iteration):
     """Return an iteration's fields as a dictionary."""
-    fields = {"values": VALUES, "first": COUNTS, "last": COUNTS}
-    return {k: {name: iteration[k][name] for name in names} for k, names in fields.items()}
+    fields = {"values": VALUES, "first": COUNTS, "last": COUNTS, "turns": COUNTS}
+    found = {k: {name: iteration[k][name] for name in names} for k, names in fields.items()}
+    return {**found, "ends": iteration.ends}
 
 
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("stalls", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(2))
-def test_iterations_match_python(simulate, seed, stalls):
+def test_iterations_match_python(simulate, seed, stalls, pipeline):
     rng = random.Random(seed)
     nests = [random_nest(rng) for _ in range(6)]
     expected = [i for nest in nests for i in iterations(nest)]
-    dut = LoopNest(COUNTS, VALUES)
+    dut = LoopNest(COUNTS, VALUES, pipeline)
     received = []
 
     async def producer(ctx):

@@ -1,5 +1,7 @@
 """MacArray against matrix products, with loads, swaps and operands as close as allowed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from shiftloom.hw.mac_array import MacArray
 from shiftloom.isa.config import load_config
 
 CONFIGS = [load_config("tiny"), load_config("odd")]
+CONFIGS.append(replace(CONFIGS[0], name="quick", pipeline=1))
 
 
 @pytest.mark.parametrize("pixels", [0, 3])

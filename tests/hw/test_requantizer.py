@@ -1,5 +1,7 @@
 """Requantizer against its integer definition."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,8 @@ CONFIG = Config(
     accumulator_pixels=8,
     burst_beats=16,
 )
+DEEP = replace(CONFIG, pipeline=1)
+CONFIGS = pytest.mark.parametrize("config", [CONFIG, DEEP], ids=["short", "deep"])
 LANES = CONFIG.columns
 INT32 = np.iinfo(np.int32)
 
@@ -35,10 +39,11 @@ def expected(data, settings):
     return np.clip(second, settings["out_low"], settings["out_high"]) & 0xFF
 
 
-def run(simulate, data, settings):
+def run(simulate, config, data, settings):
     """Return what the component makes of values, one row each cycle."""
     values, bias, shift, addend, residual = data
-    dut = Requantizer(CONFIG)
+    dut = Requantizer(config)
+    latency, residual_latency = dut.latency(config), dut.residual_latency(config)
     codes = []
 
     async def bench(ctx):
@@ -46,10 +51,10 @@ def run(simulate, data, settings):
         lanes = zip(bias.tolist(), shift.tolist(), addend.tolist(), strict=True)
         ctx.set(dut.parameters, [{"bias": b, "shift": s, "addend": a} for b, s, a in lanes])
         await ctx.tick()
-        for cycle in range(len(values) + dut.latency):
+        for cycle in range(len(values) + latency):
             if cycle < len(values):
                 ctx.set(dut.values, values[cycle].tolist())
-            late = cycle - dut.residual_latency
+            late = cycle - residual_latency
             if 0 <= late < len(values):
                 word = residual[late].astype(np.uint8).tobytes()
                 ctx.set(dut.residual, int.from_bytes(word, "little"))
@@ -57,7 +62,7 @@ def run(simulate, data, settings):
             codes.append(list(out))
 
     simulate(dut, bench)
-    return np.array(codes[dut.latency :])
+    return np.array(codes[latency:])
 
 
 def random_settings(rng):
@@ -82,8 +87,11 @@ def spread(rng, shape):
     return rng.integers(INT32.min, INT32.max, shape, endpoint=True) >> magnitude
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_random_values_match_definition(simulate, seed):
+@CONFIGS
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 10))]
+)
+def test_random_values_match_definition(simulate, config, seed):
     rng = np.random.default_rng(seed)
     settings = random_settings(rng)
     if seed % 2:  # wide limits, so that roundings show
@@ -98,13 +106,15 @@ def test_random_values_match_definition(simulate, seed):
         rng.integers(-addend, addend, LANES),
         rng.integers(0, 256, (40, LANES)),
     )
-    got = run(simulate, data, settings)
+    got = run(simulate, config, data, settings)
     assert np.array_equal(got, expected(data, settings))
 
 
-@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize(
+    ("config", "rounding"), [*((CONFIG, r) for r in Rounding), (DEEP, Rounding.HALF_EVEN)]
+)
 @pytest.mark.parametrize(("shifts", "out_shift"), [((3, 1, 31), 0), ((0, 1, 2), 2)])
-def test_ties_match_definition(simulate, rounding, shifts, out_shift):
+def test_ties_match_definition(simulate, config, rounding, shifts, out_shift):
     numbers = [*range(-24, 24), INT32.min, INT32.max, -(1 << 30), 1 << 30, 3 << 29]
     values = np.repeat(np.array(numbers)[:, None], LANES, axis=1)
     settings = {
@@ -120,10 +130,11 @@ def test_ties_match_definition(simulate, rounding, shifts, out_shift):
     }
     zero = np.zeros(LANES, np.int64)
     data = values, zero, np.array(shifts), zero, np.zeros(values.shape, np.int64)
-    assert np.array_equal(run(simulate, data, settings), expected(data, settings))
+    assert np.array_equal(run(simulate, config, data, settings), expected(data, settings))
 
 
-def test_the_biased_sum_wraps_at_32_bits(simulate):
+@CONFIGS
+def test_the_biased_sum_wraps_at_32_bits(simulate, config):
     values = np.repeat(np.array([INT32.min, -1, 0, 1, INT32.max])[:, None], LANES, axis=1)
     bias = np.array([INT32.min, 1, INT32.max])
     settings = {
@@ -139,4 +150,4 @@ def test_the_biased_sum_wraps_at_32_bits(simulate):
     }
     zero = np.zeros(LANES, np.int64)
     data = values, bias, zero + 16, zero, np.zeros(values.shape, np.int64)
-    assert np.array_equal(run(simulate, data, settings), expected(data, settings))
+    assert np.array_equal(run(simulate, config, data, settings), expected(data, settings))

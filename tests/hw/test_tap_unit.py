@@ -8,7 +8,7 @@ from shiftloom.hw.tap_unit import WINDOW_STEPS, TapUnit
 from shiftloom.isa.config import Config
 
 
-def config(taps):
+def config(taps, pipeline):
     return Config(
         name="c",
         rows=2,
@@ -19,6 +19,7 @@ def config(taps):
         parameter_bytes=128,
         accumulator_pixels=8,
         vector_taps=taps,
+        pipeline=pipeline,
         burst_beats=16,
     )
 
@@ -38,16 +39,18 @@ def expected(words, taps, maximum):
     return totals
 
 
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("unsigned", [0, 1])
 @pytest.mark.parametrize("maximum", [0, 1])
 @pytest.mark.parametrize(
     "kernel",
     [(1, 1, 0), (1, 20, 0.3), (2, 1, 0), (3, 1, 0.5), (3, 3, 0), (4, WINDOW_STEPS, 0.1)],
 )
-def test_totals_match_all_columns(simulate, kernel, maximum, unsigned):
+def test_totals_match_all_columns(simulate, kernel, maximum, unsigned, pipeline):
     count, steps, stalls = kernel
     rng = random.Random(f"{count}{steps}")
-    dut = TapUnit(config(count))
+    dut = TapUnit(config(count, pipeline))
+    latency = dut.latency
     values = [0, *range(-256, 256, 5)]
     taps = [[rng.choices(values, k=count) for _ in range(3)] for _ in range(steps)]
     for of_step in taps:
@@ -75,7 +78,7 @@ def test_totals_match_all_columns(simulate, kernel, maximum, unsigned):
                     junk = {"valid": 0, "inside": 1, "step": step % WINDOW_STEPS, "first": 1}
                     inputs.append((junk, [9, 9, 9], 0))
             ends = max(n for n, (control, *_) in enumerate(inputs) if control["valid"])
-            results[ends + dut.latency] = expected(words, taps, maximum)
+            results[ends + latency] = expected(words, taps, maximum)
 
     def tap_word(step):
         lanes = enumerate(taps[step])
@@ -84,7 +87,7 @@ def test_totals_match_all_columns(simulate, kernel, maximum, unsigned):
     async def bench(ctx):
         ctx.set(dut.maximum, maximum)
         ctx.set(dut.unsigned, unsigned)
-        for cycle in range(len(inputs) + dut.latency):
+        for cycle in range(len(inputs) + latency):
             idle = {"valid": 0}, [0, 0, 0], 0
             control, codes, _ = inputs[cycle] if cycle < len(inputs) else idle
             ctx.set(dut.step, control)

@@ -13,6 +13,8 @@ TINY = load_config("tiny")
 LANES = TINY.columns
 INT32 = np.iinfo(np.int32)
 
+DEPTHS = pytest.mark.parametrize("pipeline", [0, 1])
+
 #: Stages of the hardware, and bits of the codes.
 SIZES = pytest.mark.parametrize(
     ("stages", "bits"), [(s, b) for s in range(1, 5) for b in range(1, s + 1)]
@@ -31,18 +33,20 @@ async def load(ctx, dut, values, unused):
     ctx.set(dut.write.valid, 0)
 
 
-def run(simulate, stages, bits, banks, low=0):
+def run(simulate, pipeline, bits, banks, *, stages=4, low=0):
     """Return the codes that a unit makes of sums, for one bank and its sums after the other."""
-    dut, codes = ThresholdUnit(replace(TINY, threshold_bits=stages)), []
+    config = replace(TINY, threshold_bits=stages, pipeline=pipeline)
+    dut, codes = ThresholdUnit(config), []
+    latency = dut.latency(config)
 
     async def bench(ctx):
         ctx.set(dut.settings, {"threshold_bits": bits, "out_low": low})
         for values, sums, unused in banks:
             await load(ctx, dut, values, unused)
-            for cycle in range(len(sums) + dut.latency + 1):
+            for cycle in range(len(sums) + latency + 1):
                 ctx.set(dut.sums, (sums[cycle] if cycle < len(sums) else sums[0] * 0).tolist())
                 _, _, out = await ctx.tick().sample(dut.codes)
-                if dut.latency <= cycle < len(sums) + dut.latency:
+                if latency <= cycle < len(sums) + latency:
                     codes.append(list(out))
 
     simulate(dut, bench)
@@ -61,29 +65,32 @@ def expected(values, sums, low=0):
     return apply_thresholds(sums, bank) & 0xFF
 
 
+@DEPTHS
 @SIZES
-def test_each_threshold_counts_from_its_value_on(simulate, stages, bits):
+def test_each_threshold_counts_from_its_value_on(simulate, pipeline, stages, bits):
     rng, count = np.random.default_rng(stages), (1 << bits) - 1
     shifts = rng.integers(0, 31, (LANES, count))
     values = np.sort(rng.integers(INT32.min, INT32.max, (LANES, count)) >> shifts, axis=1)
     sums = around(values)
-    got = run(simulate, stages, bits, [(values, sums, INT32.min)], low=-7)
+    got = run(simulate, pipeline, bits, [(values, sums, INT32.min)], stages=stages, low=-7)
     assert np.array_equal(got, expected(values, sums, -7))
 
 
+@DEPTHS
 @SIZES
-def test_nothing_is_left_of_the_bank_before(simulate, stages, bits):
+def test_nothing_is_left_of_the_bank_before(simulate, pipeline, stages, bits):
     count = (1 << bits) - 1
     first = np.arange(LANES * count).reshape(LANES, count) - 5
     second = 1000 - first[::-1, ::-1]
     banks = [(first, around(first), -99), (second, around(second), -99)]
-    got = run(simulate, stages, bits, banks)
+    got = run(simulate, pipeline, bits, banks, stages=stages)
     assert np.array_equal(got, np.concatenate([expected(v, s) for v, s, _ in banks]))
 
 
-def test_thresholds_may_repeat_and_be_out_of_reach(simulate):
+@DEPTHS
+def test_thresholds_may_repeat_and_be_out_of_reach(simulate, pipeline):
     values = np.array([[3, 3, 3], [-9, NEVER, NEVER], [INT32.min, INT32.min, 0], [NEVER] * 3])
     sums = around(values)[:-3]
     sums = sums[(sums < NEVER).all(axis=1)]
-    got = run(simulate, 4, 2, [(values, sums, 0)], low=200)
+    got = run(simulate, pipeline, 2, [(values, sums, 0)], low=200)
     assert np.array_equal(got, expected(values, sums, 200))

@@ -56,7 +56,7 @@ def test_tiles_follow_swaps(simulate):
 
     simulate(dut, jobs, feeder, background=[observer.watch])
     assert observer.loads == [
-        (begin + dut.latency + row, row, addr + row)
+        (begin + dut.latency(ODD) + row, row, addr + row)
         for begin, (addr, _) in zip(observer.begins, TILES, strict=True)
         for row in range(ODD.rows)
     ]

@@ -8,7 +8,6 @@ import pytest
 
 from shiftloom.isa.requantize import Requantize, Rounding
 from shiftloom.quant import golden
-from shiftloom.quant.errors import ModelError
 from shiftloom.quant.export import from_onnx, to_onnx
 from shiftloom.quant.graph import Host, TensorType
 from shiftloom.quant.interchange.export_qonnx import to_qonnx
@@ -102,15 +101,3 @@ def test_files_hold_everything():
     again = from_onnx(to_onnx(graph))
     feeds = {"x": grid((9, 6), -1, -4, 3)}
     assert np.array_equal(*(next(iter(golden.predict(g, feeds).values())) for g in (graph, again)))
-
-
-def test_two_roundings_are_exported_but_not_imported():
-    samples = np.random.default_rng(4).normal(0, 1, (9, 3, 12, 12)).astype(np.float32)
-    graph = quantize_model(small_net(), samples, two_stage=True)
-    model = to_qonnx(graph)
-    (expected,) = golden.predict(graph, {"x": samples[:2]}).values()
-    for index in range(2):
-        (found,) = execute(model, {"x": samples[index : index + 1]})
-        assert np.array_equal(found, expected[index : index + 1])
-    with pytest.raises(ModelError, match="SL-Q114"):
-        quantize_model(model)

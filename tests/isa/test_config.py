@@ -48,7 +48,7 @@ def test_id_names_the_hardware_and_not_its_name():
     assert replace(TINY, name="other").id == TINY.id
     changes = {"rows": 3, "columns": 5, "vector_taps": 2, "activation_banks": 4, "burst_beats": 8}
     sizes = {f.name: 2 * getattr(TINY, f.name) for f in fields(Config) if "bytes" in f.name}
-    changes |= sizes | {"accumulator_pixels": 128, "threshold_bits": 2}
+    changes |= sizes | {"accumulator_pixels": 128, "threshold_bits": 2, "pipeline": 1}
     assert changes.keys() == {f.name for f in fields(Config)} - {"name", "bit_lanes", "serial"}
     ids = {replace(TINY, **{key: value}).id for key, value in changes.items()}
     square = replace(TINY, rows=8, columns=8)

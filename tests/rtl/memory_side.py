@@ -4,21 +4,16 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from shiftloom.hw.axi import ADDRESS_BITS, axi4_signature
+from shiftloom.hw.axi import axi4_signature
 from shiftloom.hw.fetch import Fetch, fetched_layout
-from shiftloom.hw.interfaces import (
-    INDEX_BITS,
-    failure_layout,
-    job_layout,
-    read_signature,
-    write_layout,
-)
+from shiftloom.hw.interfaces import failure_layout, job_layout, read_signature, write_layout
 from shiftloom.hw.load import Load
 from shiftloom.hw.read_arbiter import ReadArbiter
 from shiftloom.hw.runs import REGIONS
 from shiftloom.hw.store import Store
 from shiftloom.hw.write_port import WritePort
-from shiftloom.isa.instructions import Engine
+from shiftloom.isa.instructions import INDEX_BITS, Engine
+from shiftloom.isa.reach import ADDRESS_BITS
 
 __all__ = ["MemorySide"]
 

@@ -1,5 +1,7 @@
 """Programs for simulators, and engines to run them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from shiftloom.isa.config import Config, load_config
@@ -11,6 +13,7 @@ from tests.support.programs import config_instruction
 
 __all__ = [
     "BITS",
+    "DEEP",
     "END",
     "NARROW",
     "TINY",
@@ -66,6 +69,9 @@ BITS = Config(
     burst_beats=16,
     bit_lanes=64,
 )
+
+#: The same with more registers, and later.
+DEEP = replace(BITS, name="deep", pipeline=1)
 
 END = Instruction(Opcode.END, {})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shiftloom.sim import rtl_build
+from shiftloom.sim import libraries, rtl_build
 from shiftloom.sim.result import SimulationError
 from shiftloom.sim.rtl_build import build_library
 from shiftloom.sim.rtl_compiler import BuildError, find_compiler
@@ -49,7 +49,7 @@ endmodule
 def cache(monkeypatch, tmp_path):
     """Give the test a cache of its own."""
     folder = tmp_path / "cache"
-    monkeypatch.setattr(rtl_build, "cache_folder", lambda: folder)
+    monkeypatch.setattr(libraries, "cache_folder", lambda: folder)
     return folder
 
 

@@ -7,6 +7,7 @@ from shiftloom.compiler.errors import CompileError
 from shiftloom.isa.config import load_config
 from shiftloom.sim.cycle.engine import run_segment as run_cycles
 from tests.compiler.test_random_networks import CRAMPED, sample
+from tests.sim.cases import DEEP
 from tests.support.bit_graphs import prefer_bits, wide_bit_graph
 from tests.support.bit_graphs import random_bit_graph as bits
 from tests.support.graphs import random_chain, random_graph
@@ -37,9 +38,9 @@ def run(config, engine, seeds, make=random_graph):
     assert refused < len(seeds) // 5
 
 
-@pytest.mark.parametrize("config", [load_config("tiny"), CRAMPED], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [load_config("tiny"), CRAMPED, DEEP], ids=lambda c: c.name)
 def test_random_networks(config, engine_of):
-    run(config, engine_of(config), range(100))
+    run(config, engine_of(config), range(60 if config is DEEP else 100))
 
 
 def test_random_chains_with_little_memory(engine_of):

@@ -12,19 +12,23 @@ namespace shiftloom {
 
 // Completed work of each engine, as far as it is known.
 struct Tokens {
+    explicit Tokens(const Config& config) : delay(config.token) {}
+
     Time since(int engine, int64_t count) const {
         if (!count) return 0;
         const auto& known = dones[engine];
-        return count <= static_cast<int64_t>(known.size()) ? known[count - 1] + TOKEN : NEVER;
+        return count <= static_cast<int64_t>(known.size()) ? known[count - 1] + delay : NEVER;
     }
 
+    const Time delay;
     std::vector<Time> dones[ENGINES];
 };
 
 // Holds one engine's instructions; settings leave in the cycle they are offered in.
 class EngineQueue {
   public:
-    EngineQueue(int engine, const Tokens& tokens) : engine(engine), tokens_(tokens) {}
+    EngineQueue(const Config& config, int engine, const Tokens& tokens)
+        : engine(engine), check_(config.queue_check), tokens_(tokens) {}
 
     Time room() const { return queue_.room(); }
 
@@ -85,6 +89,7 @@ class EngineQueue {
             const int opcode = instruction.opcode();
             if (work_of(opcode) >= 0) {
                 head = instruction;
+                offered_ += check_;
                 for (int k = 0; k < ENGINES; ++k) waits_[k] = instruction[WAITS[k]];
                 return true;
             }
@@ -95,6 +100,7 @@ class EngineQueue {
         return false;
     }
 
+    const Time check_;
     const Tokens& tokens_;
     StreamQueue queue_{QUEUE_DEPTH};
     std::deque<std::pair<Instruction, int>> waiting_;

@@ -16,6 +16,7 @@ class Fetch {
         : listing_(listing), queues_(queues), offered_(std::move(offered)),
           parts_(std::max<int64_t>(1, INSTRUCTION_BYTES / config.bus_bytes)),
           per_beat_(std::max<int64_t>(1, config.bus_bytes / INSTRUCTION_BYTES)),
+          rest_(config.decode_rest),
           left_((length * INSTRUCTION_BYTES + config.bus_bytes - 1) / config.bus_bytes),
           burst_(config.fetch_burst), depth_(config.fetch_queue), queue_(config.fetch_queue) {}
 
@@ -41,7 +42,7 @@ class Fetch {
             const Instruction instruction = listing_[index_];
             const int opcode = instruction.opcode(), engine = engine_of(opcode);
             Time now = valid_;
-            if (now > taken_ + parts_) late_ = asked_late();
+            if (now > taken_ + std::max(parts_, REGISTER + rest_)) late_ = asked_late();
             if (engine >= 0) {
                 const Time room = queues_[engine].room();
                 if (room == NEVER) break;
@@ -72,7 +73,7 @@ class Fetch {
     bool gather() {
         if (valid_ < NEVER) return true;
         if (!assemble()) return false;
-        entered_ = std::max(complete_, taken_);
+        entered_ = std::max(complete_, taken_ + rest_);
         valid_ = entered_ + REGISTER, complete_ = NEVER;
         if (parts_ == 1 && (index_ + 1) % per_beat_ == 0) queue_.pops.push_back(entered_);
         return true;
@@ -86,7 +87,7 @@ class Fetch {
         const int64_t end = (following + 1) * parts_;
         for (int64_t beat = queue_.pops.size(); beat < end; ++beat) {
             if (beat == static_cast<int64_t>(queue_.writes.size())) return false;
-            part_ = std::max({queue_.offered(beat), part_ + 1, entered_});
+            part_ = std::max({queue_.offered(beat), part_ + 1, entered_ + rest_});
             queue_.pops.push_back(part_);
         }
         complete_ = part_ + REGISTER;
@@ -115,6 +116,7 @@ class Fetch {
     Queues& queues_;
     std::function<void(EngineQueue&)> offered_;
     const int64_t parts_, per_beat_;
+    const Time rest_;
     int64_t left_;
     const int64_t burst_, depth_;
     StreamQueue queue_;

@@ -115,7 +115,7 @@ class Load {
     Time find(Time time, Time upto) {
         time = std::max(time, place_);
         if (!waits()) return time;
-        const uint8_t bank = 1 << ((addr_ + word_) & (config_.banks - 1));
+        const uint8_t bank = config_.load_banks ? 1 << ((addr_ + word_) & (config_.banks - 1)) : ~0;
         Taken& taken = buffer_.writes.upto(upto + 1);
         while (time <= upto && taken[time] & bank) ++time;
         return time;
@@ -155,7 +155,7 @@ class Load {
     const Config& config_;
     ActivationBuffer& buffer_;
     std::function<void(Time)> completed_;
-    Areas areas_{LOAD_JOBS_AHEAD};
+    Areas areas_{config_, LOAD_JOBS_AHEAD};
     const int64_t words_per_beat_, beats_per_word_;
     Transfer job_;
     bool held_ = false;

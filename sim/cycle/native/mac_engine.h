@@ -20,6 +20,12 @@ struct Tiles {
     }
 
     Time last() const { return issue(starts.size() - 1, pixels - 1); }
+
+    // The operand before, if there is one.
+    Time before_last() const {
+        const int64_t tile = starts.size() - 1;
+        return pixels > 1 ? issue(tile, pixels - 2) : issue(tile - 1, 0);
+    }
 };
 
 // Count and stride of each loop of the feeder, the outermost first.
@@ -114,11 +120,16 @@ class MacEngine {
         for (int k = 0; k < 4; ++k) size.tiles *= axes[k].count;
         const Time offered = time + MAC_OFFER;
         const Time load = std::max({swapped_ + MAC_PENDING, load_ends_, offered});
-        const Time fed = std::max(offered, issued_);
+        const Time fed = std::max(offered, entered_ + config_.operand_check);
         free = std::max(load, fed) + REGISTER;
-        const Time begin = std::max(fed + REGISTER, load + MAC_PENDING);
+        const Time entered = std::max(fed + REGISTER, issued_);
+        const Time begin = std::max(entered + REGISTER * config_.operand_check, load + MAC_PENDING);
         Tiles tiles = plan(begin, load, size, work);
         load_ends_ = tiles.last_load + size.words;
+        entered_ = tiles.last();
+        if (config_.operand_check) {  // an operand, while the one before it is issued
+            entered_ = size.tiles * size.pixels == 1 ? entered : tiles.before_last();
+        }
         note(std::move(tiles), size, axes, work);
         return issued_ + config_.mac_done;
     }
@@ -232,7 +243,7 @@ class MacEngine {
 
     const Config& config_;
     ActivationBuffer& buffer_;
-    Time issued_ = NO_TIME, load_ends_ = NO_TIME, swapped_ = NO_TIME;
+    Time entered_ = NO_TIME, issued_ = NO_TIME, load_ends_ = NO_TIME, swapped_ = NO_TIME;
     std::vector<Operation> recent_;
     std::pair<Time, int64_t> operand_{NO_TIME, 0};
 };

@@ -13,7 +13,7 @@ class Machine {
   public:
     Machine(const Config& config, const Memory& memory, std::vector<Instruction> listing,
             int64_t length)
-        : config_(config), memory_(memory), listing_(std::move(listing)),
+        : tokens(config), config_(config), memory_(memory), listing_(std::move(listing)),
           fetch(config_, listing_, length, queues_, [this](EngineQueue& q) { consider(q); }),
           mac(config_, buffer_), vector(config_, buffer_, agenda_, done(VECTOR)),
           load(config_, buffer_, done(LOAD)),
@@ -22,7 +22,7 @@ class Machine {
                 [this] { consider(queues_[STORE]); }) {
         for (const Instruction& instruction : listing_) left_ += work_of(instruction.opcode()) >= 0;
         for (int k = 0; k < ENGINES; ++k) {
-            queues_.emplace_back(k, tokens);
+            queues_.emplace_back(config_, k, tokens);
             alarms_[k].callback = [this, k](Time now) { start(queues_[k], now); };
         }
     }
@@ -65,10 +65,12 @@ class Machine {
         if (time < NEVER) agenda_.at(alarms_[queue.engine], time);
     }
 
+    // From which cycle on an engine lets work start; NEVER if not known, or more.
     Time free(int engine) const {
-        if (engine == LOAD) return load.free();
-        if (engine == MAC) return mac.free;
-        return engine == VECTOR ? vector.free : store.free();
+        const Time check = config_.queue_check;
+        if (engine == LOAD) return load.free() + check;
+        if (engine == MAC) return mac.free + check;
+        return (engine == VECTOR ? vector.free : store.free()) + check;
     }
 
     void start(EngineQueue& queue, Time now) {

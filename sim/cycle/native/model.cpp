@@ -90,8 +90,8 @@ Outcome run(const uint8_t* code, int64_t count, const Config& config, const Memo
 using shiftloom::Outcome;
 
 // Return a run; close() frees it. Its cycles are NEVER where the program is wrong or stuck.
-EXPORT void* shiftloom_cycles_run(const uint8_t* code, int64_t count, const int64_t* config,
-                                  const int64_t* memory) try {
+EXPORT void* shiftloom_open(const uint8_t* code, int64_t count, const int64_t* config,
+                            const int64_t* memory) try {
     shiftloom::Config machine;
     shiftloom::Memory external;
     std::memcpy(&machine, config, sizeof machine);
@@ -101,12 +101,12 @@ EXPORT void* shiftloom_cycles_run(const uint8_t* code, int64_t count, const int6
     return new Outcome{shiftloom::NEVER, {}};
 }
 
-EXPORT int64_t shiftloom_cycles_total(const Outcome* run) { return run->cycles; }
+EXPORT int64_t shiftloom_total(const Outcome* run) { return run->cycles; }
 
 // Find an array of a run, and return its length.
-EXPORT int64_t shiftloom_cycles_array(const Outcome* run, int index, const int64_t** data) {
+EXPORT int64_t shiftloom_array(const Outcome* run, int index, const int64_t** data) {
     *data = run->arrays[index].data();
     return run->arrays[index].size();
 }
 
-EXPORT void shiftloom_cycles_close(Outcome* run) { delete run; }
+EXPORT void shiftloom_close(Outcome* run) { delete run; }

@@ -165,13 +165,13 @@ class ReadArbiter {
     void settle(Time now) {
         if (load_.owed < 0) return;
         vector_.advance(now);
-        if (load_.settle(now + Vector::WRITES_AHEAD)) return;
+        if (load_.settle(now + vector_.writes_ahead())) return;
         agenda_.at(beat_alarm_, std::max(now + 1, load_.owed - EARLY));
     }
 
     // Take a burst whose beats may come from a cycle on; return whether all are taken.
     bool take(Burst& burst, Time come, Time now) {
-        const Time known = now + Vector::WRITES_AHEAD;
+        const Time known = now + vector_.writes_ahead();
         if (!burst.fetches && load_.waits()) {
             if (load_.owed >= 0 || come + REGISTER + burst.beats > known) return false;
             vector_.advance(now);

@@ -40,7 +40,7 @@ class Store {
   private:
     // From the read of a word to its transfer to the bus, if nothing is in front of it; and how
     // far ahead reads of feeder and vector unit are known.
-    static constexpr Time FIRST_SENT = STORE_ARRIVAL + QUEUE_READ + REGISTER, AHEAD = 1;
+    static constexpr Time AHEAD = 1;
 
     struct Word {
         Time entered;
@@ -104,7 +104,8 @@ class Store {
 
     // Read and send many words, one each cycle, if nothing holds them up.
     bool stream(Time upto) {
-        const Time first = std::max(time_, pops_.front() + REGISTER), sent = first + FIRST_SENT;
+        const Time first = std::max(time_, pops_.front() + REGISTER);
+        const Time sent = first + config_.store_arrival + QUEUE_READ + REGISTER;
         if (!held_ || unpopped_ || pops_.back() >= sent) return false;
         int64_t count = std::min({job_.words - word_, upto + 1 - first, port.flow(sent)});
         if (count < STORE_WORDS_AHEAD) return false;
@@ -130,7 +131,7 @@ class Store {
 
     // Read the present word in a cycle.
     void take(Time time) {
-        words_.push_back({time + STORE_ARRIVAL + QUEUE_READ, word_ + 1 == job_.words});
+        words_.push_back({time + config_.store_arrival + QUEUE_READ, word_ + 1 == job_.words});
         ++unpopped_;
         advance(time, 1);
     }
@@ -188,7 +189,7 @@ class Store {
     std::function<void()> changed_;
     Agenda::Alarm alarm_;
     Bursts bursts_;
-    Areas areas_{STORE_JOBS_AHEAD};
+    Areas areas_{config_, STORE_JOBS_AHEAD};
     Transfer job_;
     bool held_ = false;
     int64_t word_ = 0, run_ = 0, addr_ = 0, unpopped_ = 0;

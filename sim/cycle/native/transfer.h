@@ -26,7 +26,8 @@ struct Transfer {
 // Walks a job's runs, one each cycle, and cuts them into bursts, one each cycle.
 class Bursts {
   public:
-    explicit Bursts(const Config& config) : bus_(config.bus_bytes), longest_(config.burst_beats) {}
+    explicit Bursts(const Config& config)
+        : bus_(config.bus_bytes), longest_(config.burst_beats), rest_(config.transfer_rest) {}
 
     void accept(const Transfer& job, Time now) {
         job_ = job, held_ = true, run_ = job.offset, runs_left_ = job.runs;
@@ -42,7 +43,7 @@ class Bursts {
             cut();
             return;
         }
-        splitter_free_ = now, time = NEVER;
+        splitter_free_ = now + rest_, time = NEVER;
         if (held_) enter();
     }
 
@@ -71,6 +72,7 @@ class Bursts {
     }
 
     const int64_t bus_, longest_;
+    const Time rest_;
     Transfer job_;
     bool held_ = false, last_run_ = false;
     int64_t run_ = 0, runs_left_ = 0, position_ = 0, left_ = 0;
@@ -80,7 +82,7 @@ class Bursts {
 // Hands jobs to the side that moves words, one after the other.
 class Areas {
   public:
-    explicit Areas(int64_t depth) : queue(depth) {}
+    Areas(const Config& config, int64_t depth) : queue(depth), rest_(config.transfer_rest) {}
 
     void accept(const Transfer& job, Time now) {
         queue.writes.push_back(now);
@@ -98,11 +100,12 @@ class Areas {
     }
 
     // Note in which cycle the last word of the present job moves.
-    void end(Time time) { ended_ = time; }
+    void end(Time time) { ended_ = time + rest_; }
 
     StreamQueue queue;
 
   private:
+    const Time rest_;
     std::vector<Transfer> jobs_;
     Time ended_ = -1;
 };

@@ -140,7 +140,7 @@ class VectorWrites : public Uses {
 class Vector {
   public:
     // Its writes are known so many cycles after the cycle it has been advanced to.
-    static constexpr Time WRITES_AHEAD = std::min(PIXEL_DONE, WORD_DONE) - WRITE_TO_DONE;
+    Time writes_ahead() const { return config_.pixel_done - WRITE_TO_DONE; }
 
     Vector(const Config& config, ActivationBuffer& buffer, Agenda& agenda,
            std::function<void(Time)> completed)
@@ -155,10 +155,10 @@ class Vector {
     void start(Time time, Instruction loops, Instruction requantize, Instruction work) {
         const VectorIssue issue(config_, loops, requantize, work);
         const int64_t late = THRESHOLD_CYCLES[requantize[VECTOR_REQUANTIZE_threshold_bits]];
-        const Time first = time + VECTOR_START + late;
+        const Time first = time + config_.vector_start + late;
         active += issue.taken;
         counts.push_back(issue.results);
-        delay_ = issue.from_words ? WORD_DONE : PIXEL_DONE;
+        delay_ = issue.from_words ? config_.word_done : config_.pixel_done;
         const Time last = issue.reads ? NEVER : first + issue.count - 1;
         auto writes = std::make_shared<VectorWrites>(issue, first, delay_ - WRITE_TO_DONE, last);
         buffer_.writes.expect(writes);

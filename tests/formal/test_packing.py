@@ -180,7 +180,6 @@ def test_bytes_out_of_order_are_found(design, block, was, instead):
 @pytest.mark.parametrize(
     ("was", "instead"),
     [
-        ("bit_select(job.requantize.plane, 1)", "bit_select(0, 1)"),
         ("(job.work.part == n)", "(job.work.part <= n)"),
         ("bits.replicate(8)", "bits.replicate(7)"),
         ("with m.If(job.requantize.pack):", "with m.If(1):"),

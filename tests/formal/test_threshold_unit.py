@@ -136,7 +136,9 @@ def test_a_comparison_that_excludes_equality_is_found():
 )
 def test_a_wrong_search_is_found(was, instead):
     with pytest.raises(RefutedError, match=r"is reached|there are"):
-        settled(Searched(4, 3, broken(ThresholdUnit, was, instead)), ThresholdUnit.latency(config(4)))
+        settled(
+            Searched(4, 3, broken(ThresholdUnit, was, instead)), ThresholdUnit.latency(config(4))
+        )
 
 
 @pytest.mark.slow

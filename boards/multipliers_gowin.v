@@ -23,7 +23,7 @@ module gowin_product_twice (input clk, input signed [7:0] a, b, output signed [1
 endmodule
 
 module gowin_tap (input clk, en, input signed [8:0] a, b, output signed [17:0] y);
-  MULT9X9 #(.AREG(1'b1), .BREG(1'b1), .OUT_REG(1'b1)) multiplier (
+  MULT9X9 #(.OUT_REG(1'b1)) multiplier (
     .CLK(clk), .CE(en), .RESET(1'b0),
     .A(a), .ASIGN(1'b1), .SIA(9'd0), .ASEL(1'b0),
     .B(b), .BSIGN(1'b1), .SIB(9'd0), .BSEL(1'b0),

@@ -12,14 +12,9 @@ module gowin_product_twice (input clk, input signed [7:0] a, b, output reg signe
   end
 endmodule
 
-// A product of a code and a tap, with registers in front of it.
+// A product of a code and a tap, which rests with its pipeline.
 module gowin_tap (
   input clk, en, input signed [8:0] a, b, output reg signed [17:0] y
 );
-  reg signed [8:0] value, factor;
-  always @(posedge clk) if (en) begin
-    value <= a;
-    factor <= b;
-    y <= value * factor;
-  end
+  always @(posedge clk) if (en) y <= a * b;
 endmodule

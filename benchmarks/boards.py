@@ -34,7 +34,7 @@ def boards(
     *,
     names: Annotated[Sequence[str], Parameter(consume_multiple=True, negative=())] = BOARDS,
     config: str | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     shown: Shown = DEFAULT,
 ) -> int:
     """Build for boards, and show what place-and-route says.
@@ -49,7 +49,7 @@ def boards(
     config
         The accelerator, if not each board's own.
     seed
-        Of the placement.
+        Of the placement, if not each board's own.
     """
     rows, slow, failed = [], False, {}
     with shown.progress() as progress, TemporaryDirectory() as folder:

@@ -38,6 +38,8 @@ class Board:
         Size of the accelerator's external memory.
     loader : str
         Command that loads a bitstream; ``{}`` stands for its file.
+    seed : int
+        Of a placement that reaches the clock.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Board:
     baud: int
     memory_bytes: int
     loader: str
+    seed: int = 1
 
     @property
     def config(self) -> Config:

@@ -22,7 +22,7 @@ def build(
     config: str | None = None,
     clock: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     memory: Count = None,
-    seed: int = 1,
+    seed: int | None = None,
     shown: Shown = DEFAULT,
 ) -> int:
     """Synthesize, place and route an accelerator for a board: from nothing to its bitstream.
@@ -34,7 +34,7 @@ def build(
     Parameters
     ----------
     board
-        The board: ulx3s or tangnano20k.
+        The board: ulx3s, icebreaker or tangnano20k.
     output
         Folder for the bitstream, the netlist and all reports.
     config
@@ -44,7 +44,7 @@ def build(
     memory
         Bytes of its external memory, if not the board's own.
     seed
-        Of the placement: another one may reach another clock.
+        Of the placement, if not the board's own: another one may reach another clock.
     """
     from .build import build as verb
     from .tables import blocks_table, facts_table, path_table

@@ -88,7 +88,7 @@ def build(
     *,
     clock_mhz: float | None = None,
     memory_bytes: int | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     progress: Progress | None = None,
 ) -> Build:
     """Synthesize, place and route an accelerator for a board, and write its bitstream.
@@ -105,8 +105,8 @@ def build(
         The machine's clock, if not the board's own.
     memory_bytes : int, optional
         Size of its external memory, if not the board's own.
-    seed : int
-        Of the placement.
+    seed : int, optional
+        Of the placement, if not the board's own.
     progress : callable, optional
         Told what is being done.
 
@@ -132,7 +132,7 @@ def build(
         folder,
         clock_hz=round(clock_mhz * 1e6) if clock_mhz else chosen.clock_hz,
         memory_bytes=memory_bytes or chosen.memory_bytes,
-        seed=seed,
+        seed=chosen.seed if seed is None else seed,
         tell=progress or silent,
     )
     timing, bitstream = built.timing, folder / built.bitstream

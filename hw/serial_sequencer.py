@@ -108,6 +108,7 @@ class SerialSequencer(wiring.Component):
         m = Module()
         opcode = Signal(8, reset_less=True)
         replays, replayed = Signal(), Signal()
+        self._first = Signal(init=1)  # no instruction has come before
         problem = self._judge(m, opcode)
         self._pass_words(m, opcode, replays, replayed)
         missed, hinders = self._overlap(m)
@@ -134,9 +135,6 @@ class SerialSequencer(wiring.Component):
                     m.next = "ADVANCE"
             with m.State("WORK"), m.If(self.done):
                 m.next = "ADVANCE"
-            with m.State("ADVANCE"):
-                m.d.sync += [self.index.eq(self.index + 1), self.pc.eq(self.pc + INSTRUCTION_BYTES)]
-                m.next = "FETCH"
             with m.State("ENDED"):
                 pass  # until a reset
         m.d.comb += self.failure.index.eq(self.index)
@@ -144,20 +142,26 @@ class SerialSequencer(wiring.Component):
 
     def _ask(self, m, missed):
         """Ask for the first instruction, and for each that follows."""
+        following, missing, none_follows = Signal(INDEX_BITS), Signal(), Signal(reset_less=True)
+        m.d.comb += following.eq(self.index + 1)
+        m.d.sync += none_follows.eq(following == self.length)  # long before it matters
         with m.State("BEGIN"):
             m.d.comb += self.begins.eq(1)
             m.next = "PLACE"
         with m.State("PLACE"):
-            m.d.sync += self.pc.eq(self.program_addr)
+            m.d.sync += [self.pc.eq(self.program_addr), missing.eq(self.length == 0)]
             m.next = "FETCH"
         with m.State("FETCH"):
             m.d.sync += missed.eq(0)
-            missing = self.index == self.length
             m.d.comb += self.fetch.eq(~self.halt & ~missing)
             with m.If(missing):
                 m.d.comb += self.failure.code.eq(Error.NO_END)
             with m.Elif(~self.halt):
                 m.next = "RECEIVE"
+        with m.State("ADVANCE"):
+            m.d.sync += [self.index.eq(following), missing.eq(none_follows), self._first.eq(0)]
+            m.d.sync += self.pc.eq(self.pc + INSTRUCTION_BYTES)
+            m.next = "FETCH"
 
     def _decode(self, m, opcode, problem, missed, hinders):
         """Go where an instruction leads; one that is wrong leads nowhere."""
@@ -210,7 +214,7 @@ class SerialSequencer(wiring.Component):
         problem = Signal(Error)
         with m.If(failed):
             m.d.comb += problem.eq(Error.FETCH_BUS)
-        with m.Elif((is_config | (self.index == 0)) & ~(is_config & ~other)):
+        with m.Elif((is_config | self._first) & ~(is_config & ~other)):
             m.d.comb += problem.eq(Error.WRONG_CONFIG)
         with m.Elif(~known):
             m.d.comb += problem.eq(Error.ILLEGAL_OPCODE)

@@ -35,11 +35,11 @@ async def buffers(dut, port, machine):
     garbage = np.full_like(words[0], GARBAGE)
     while True:
         await RisingEdge(dut.clk)
-        valid, addr, wide = (
-            int(dut[f"{port}_activations_{n}"].value) for n in ("valid", "addr", "wide")
+        banks, addr, wide = (
+            int(dut[f"{port}_activations_{n}"].value) for n in ("banks", "addr", "wide")
         )
         pair = (words[addr], words[(addr + 1) % len(words)] if wide else garbage)
-        dut[f"{port}_activations_data"].value = number(*(pair if valid else (garbage, garbage)))
+        dut[f"{port}_activations_data"].value = number(*(pair if banks else (garbage, garbage)))
         addr = dut[f"{port}_weights_addr"].value.to_unsigned()
         dut[f"{port}_weights_data"].value = number(weights[addr]) if addr < len(weights) else 0
 

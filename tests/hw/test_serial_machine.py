@@ -54,8 +54,8 @@ WRONG = {
 }
 
 
-#: Bursts up to the second of three, which fails.
-_BURSTS = {"load": 2 + 2, "store": 3 + 3 + 2}
+#: Bursts up to the second of three, which fails; STORE has sent its third before that is seen.
+_BURSTS = {"load": 2 + 2, "store": 3 + 3 + 3}
 
 #: The others take as long, and find less.
 _QUICK = ("no end", "store")

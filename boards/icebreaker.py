@@ -27,5 +27,5 @@ def board() -> Board:
         baud=1_000_000,
         memory_bytes=65_536,
         loader="openFPGALoader -b ice40_generic {}",
-        seed=2,  # of the first eight, the one with the fastest clock
+        seed=2,  # of the first six, the one with the fastest clock
     )

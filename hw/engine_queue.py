@@ -87,7 +87,7 @@ class EngineQueue(wiring.Component):
         for name, view in head.items():
             if name != "work":
                 settings = Signal(view.shape(), name=name, reset_less=True)
-                with m.If(queue.o.valid & kinds[name]):
+                with m.If(queue.o.valid & kinds[name] & ~is_work):
                     m.d.sync += settings.eq(view)
                 m.d.comb += self.job.p[name].eq(settings)
         return m

@@ -117,7 +117,8 @@ class LoopNest(wiring.Component):
         m = Module()
         # Both are far from here: ``ready``, which may be late, so that it does nothing but enable
         # steps; and whether there is an iteration. Without one, all loops are as at their end.
-        idle, steps, takes = Signal(init=1), Signal(), self.nest.ready
+        idle = Signal(init=1)
+        steps, takes = Signal(), self.nest.ready
         ends = self.o.p.ends
         loads, nothing = idle, Mux(idle, ~self.nest.valid, ends)
         if not self.pipeline:

@@ -72,9 +72,11 @@ class OperandGate(wiring.Component):
 
     def _hold(self, m):
         """Keep one operand; return whether there is one, and whether it clashes."""
-        valid, held = Signal(), Signal.like(self.o, reset_less=True)
+        valid = Signal()
+        held = Signal.like(self.o, reset_less=True)
         # An operation is a clash for as many cycles as it is too young.
-        ages, clashes = Signal(Accumulators.distance - 1), Signal()
+        ages = Signal(Accumulators.distance - 1)
+        clashes = Signal()
         m.d.comb += [self.o.eq(held), self.i.ready.eq(~valid | self._may_go(clashes))]
         later = self._clashes(m, self.i.p, first=0)
         with m.If(self.i.ready):

@@ -78,7 +78,8 @@ class Sequencer(wiring.Component):
         quiet = Signal()  # in the cycle before, which was one of a halt
         with m.If(self.reset):
             m.d.sync += self.resetting.eq(1)
-        begins, ends = Signal(), self.resetting | finished | failed
+        begins = Signal()
+        ends = self.resetting | finished | failed
         m.d.sync += [self.clear.eq(0), begins.eq(0)]
         m.d.sync += self.running.eq(begins | (self.running & ~ends))
         with m.FSM() as fsm:

@@ -36,7 +36,8 @@ class Skid(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        valid, ready = Signal(), Signal(init=1)
+        valid = Signal()
+        ready = Signal(init=1)
         payload = Signal(self.shape, reset_less=True)
         spare_valid = Signal()  # ~ready, which has a register of its own: both go far
         spare = Signal(self.shape, reset_less=True)

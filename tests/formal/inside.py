@@ -173,4 +173,5 @@ class SkidInside:
         m.d.comb += [
             self.count.eq(valid + spare_valid),
             Assert(valid | ~spare_valid, f"{name}: the second place is filled last"),
+            Assert(inner(fragment, "ready") == ~spare_valid, f"{name}: room as it says"),
         ]

@@ -151,15 +151,20 @@ class Port(wiring.Component):
         p, beat = self._void(m, inner(splitter, "run"), busy), exact_log2(self.config.bus_bytes)
         room = most - p.addr[beat : beat + exact_log2(most)]
         m.d.comb += Assert(~busy | (final == (p.beats <= room)), "the last burst is known ahead")
+        m.d.comb += Assert(~busy | (inner(splitter, "room") == room), "so is the room")
 
     def _control(self, m, sequencer, hw):
         """Claim that the machine rests when it may be cleared."""
         idle, running = inner(hw, "idle"), inner(sequencer, "running")
-        rests, clears, runs = (
-            in_state(sequencer, "fsm_state", name) for name in ("IDLE", "CLEAR", "RUN")
+        rests, clears, runs, resets = (
+            in_state(sequencer, "fsm_state", name) for name in ("IDLE", "CLEAR", "RUN", "RESET")
         )
-        may_clear = rests | clears | inner(sequencer, "clear")
+        begins, quiet, clear = (inner(sequencer, name) for name in ("begins", "quiet", "clear"))
+        may_clear = rests | clears | resets | clear
         m.d.comb += [
             Assert(running == runs, "runs from the reset to the halt"),
+            Assert(begins == clears, "begins with a reset"),
+            Assert(~clear | clears | resets, "a reset has its states"),
+            Assert(~quiet | (idle & ~runs), "what was idle in a halt stays so"),
             Assert(~may_clear | idle, "cleared only when idle"),
         ]

@@ -105,10 +105,10 @@ def test_jobs_leave_in_order(engine):
 @pytest.mark.parametrize(
     ("was", "instead"),
     [
-        ("starts = is_work & met[0] & met[1]", "starts = is_work & met[0]"),
+        ("met[0] & met[1] & met[2]", "met[0] & met[2]"),
         ("queue.o.valid & starts", "queue.o.valid & is_work"),
-        ("~is_work | (starts & self.job.ready)", "~is_work | self.job.ready"),
-        ("(view.opcode == parts[name])", "(view.opcode == parts[name]) & self.job.ready"),
+        ("~is_work | (starts & (", "~is_work | (1 & ("),
+        ("kinds[name] & ~is_work", "kinds[name] & ~is_work & self.job.ready"),
         ("queue.i.p.index.eq(self.i.p.index)", "queue.i.p.index.eq(0)"),
     ],
 )

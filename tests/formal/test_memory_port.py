@@ -105,7 +105,7 @@ def test_the_serial_port_keeps_the_rules_for_ever():
     [
         ("self._beats == 0", "self._beats == 1", "marked"),
         ("Mux(self._left > room, room, self._left - 1)", "self._left - 1", "across 4 KiB"),
-        ("moves.eq(bus.w.ready)", "moves.eq(1)", "w holds|left"),
+        ("moves.eq(bus.w.ready)", "moves.eq(1)", "w holds|left|part of the run"),
         ('"RUN", "HALTED")]', '"RUN", "HALTED", "REQUEST")]', "idle"),
         ("(self._runs == 0) | (self._words == 0)", "self._runs == 0", "empty|too long"),
     ],

@@ -125,7 +125,7 @@ def test_wrong_flags_are_found(was):
         ("o", Skid, (8,), "(~valid | self.o.ready)", "(~valid | self.o.ready | spare_valid)"),
         ("o", StreamQueue, (4, 3), "waits & (~valid | self.o.ready)", "waits"),
         ("o", Narrower, (4, 1), "self.o.valid & self.o.ready", "self.o.valid"),
-        ("o", Widener, (1, 4), "ready.eq(~full | self.o.ready)", "ready.eq(1)"),
+        ("o", Widener, (1, 4), "else ~full | self.o.ready)", "else 1)"),
         ("o", BurstSplitter, (TINY, 16), "m.If(~busy | self.o.ready)", "m.If(1)"),
         ("beat", ReadArbiter, (TINY,), "beats.o.valid & taken & beats.o.p.last", "beats.o.p.last"),
     ],

@@ -79,7 +79,7 @@ class Tokens(wiring.Component):
         row = [*reversed(requests), (1, unit.token), *way]
         nest, busy = loops.origins[0].o, ~self.dut.job.ready
         starts = part(block, "parameters").origins[0].start
-        ends = inner(loops, "ends") == nest.p.last.as_value().all()
+        ends = nest.p.ends == nest.p.last.as_value().all()
         lasts = nest.valid + sum(valid & token.last for valid, token in row)
         behind = nest.valid
         for n, (valid, token) in enumerate(row):

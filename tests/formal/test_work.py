@@ -116,6 +116,7 @@ def held_by_mac(m, block):
     loops = part(feeder, "nest", "loops")
     nest = loops.origins[0].o
     ends = nest.p.ends
+    m.d.comb += Assert(inner(loops, "idle") == ~nest.valid, "idle is not valid")
     m.d.comb += Assert(~nest.valid | (ends == nest.p.last.as_value().all()), "loops end together")
     layout, total = operation_layout(TINY), feeder.origins[0].job.valid + nest.valid
     wait = TINY.rows - 1 + TINY.columns + Accumulators._WRITES

@@ -62,5 +62,5 @@ def test_tiles_are_asked_for_in_their_time():
 @pytest.mark.slow
 def test_tiles_that_are_asked_for_too_early_are_found():
     early = broken(WeightLoader, "free = ~self.pending & (~reads | last)", "free = ~self.pending")
-    with pytest.raises(RefutedError, match="in their time|one each cycle"):
+    with pytest.raises(RefutedError, match=r"in their time|one each cycle"):
         bounded(Spaced(early), 10)

@@ -14,6 +14,7 @@ __all__ = [
     "SkidInside",
     "anything",
     "in_state",
+    "loops_inside",
     "modulo",
     "part",
     "rows",
@@ -125,6 +126,19 @@ class QueueInside:
             Assert((first < size) & (end < size), f"{name}: addresses"),
             Assert(modulo(first + level, size) == end, f"{name}: what waits lies between them"),
         ]
+
+
+def loops_inside(m: Module, fragment):
+    """Return the iterations of a LoopNest inside; claims what its registers say of each other."""
+    nest = fragment.origins[0].o
+    idle, loads = inner(fragment, "idle"), inner(fragment, "loads")
+    last = nest.p.last.as_value().all()
+    m.d.comb += [
+        Assert(idle == ~nest.valid, "loops rest without an iteration"),
+        Assert(loads == (idle | nest.p.ends), "loops load after the last iteration"),
+        Assert(~nest.valid | (nest.p.ends == last), "loops end together"),
+    ]
+    return nest
 
 
 class Line:

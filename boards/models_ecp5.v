@@ -153,7 +153,8 @@ module DP16KD(
   endgenerate
 endmodule
 
-// Multiplier without registers: 18 by 18 bits, each signed or not.
+// Multiplier: 18 by 18 bits, each signed or not; without registers, or with those of both factors and
+// of the product, on the first clock, enable and reset.
 module MULT18X18D(
   input A17, A16, A15, A14, A13, A12, A11, A10, A9,
   input A8, A7, A6, A5, A4, A3, A2, A1, A0,
@@ -161,31 +162,53 @@ module MULT18X18D(
   input B8, B7, B6, B5, B4, B3, B2, B1, B0,
   input C17, C16, C15, C14, C13, C12, C11, C10, C9,
   input C8, C7, C6, C5, C4, C3, C2, C1, C0,
-  input SIGNEDA, SIGNEDB, SOURCEA, SOURCEB,
+  input SIGNEDA, SIGNEDB, SOURCEA, SOURCEB, CLK0, CE0, RST0,
   output P35, P34, P33, P32, P31, P30, P29, P28, P27,
   output P26, P25, P24, P23, P22, P21, P20, P19, P18,
   output P17, P16, P15, P14, P13, P12, P11, P10, P9,
   output P8, P7, P6, P5, P4, P3, P2, P1, P0
 );
   parameter REG_INPUTA_CLK = "NONE";
+  parameter REG_INPUTA_CE = "CE0";
+  parameter REG_INPUTA_RST = "RST0";
   parameter REG_INPUTB_CLK = "NONE";
+  parameter REG_INPUTB_CE = "CE0";
+  parameter REG_INPUTB_RST = "RST0";
   parameter REG_INPUTC_CLK = "NONE";
   parameter REG_PIPELINE_CLK = "NONE";
   parameter REG_OUTPUT_CLK = "NONE";
+  parameter REG_OUTPUT_CE = "CE0";
+  parameter REG_OUTPUT_RST = "RST0";
+  parameter GSR = "ENABLED";
+  parameter SOURCEB_MODE = "B_SHIFT";
+
+  localparam REGISTERED = REG_INPUTA_CLK == "CLK0";
 
   wire [17:0] a = {A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6,
                   A5, A4, A3, A2, A1, A0};
   wire [17:0] b = {B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6,
                   B5, B4, B3, B2, B1, B0};
-  wire signed [35:0] wide_a = {{18{SIGNEDA & a[17]}}, a};
-  wire signed [35:0] wide_b = {{18{SIGNEDB & b[17]}}, b};
+  reg [17:0] held_a = 0, held_b = 0;
+  reg [35:0] held_product = 0;
+  wire [17:0] used_a = REGISTERED ? held_a : a, used_b = REGISTERED ? held_b : b;
+  wire signed [35:0] wide_a = {{18{SIGNEDA & used_a[17]}}, used_a};
+  wire signed [35:0] wide_b = {{18{SIGNEDB & used_b[17]}}, used_b};
+  wire [35:0] product = wide_a * wide_b;
   assign {P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24,
           P23, P22, P21, P20, P19, P18, P17, P16, P15, P14, P13, P12,
-          P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = wide_a * wide_b;
+          P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = REGISTERED ? held_product : product;
 
   generate
-    if (REG_INPUTA_CLK != "NONE" || REG_INPUTB_CLK != "NONE" || REG_INPUTC_CLK != "NONE" ||
-        REG_PIPELINE_CLK != "NONE" || REG_OUTPUT_CLK != "NONE")
+    if (REGISTERED) begin
+      always @(posedge CLK0)
+        if (RST0) {held_a, held_b, held_product} <= 0;
+        else if (CE0) {held_a, held_b, held_product} <= {a, b, product};
+    end
+    if (REG_INPUTC_CLK != "NONE" || REG_PIPELINE_CLK != "NONE" ||
+        REG_INPUTB_CLK != REG_INPUTA_CLK || REG_OUTPUT_CLK != REG_INPUTA_CLK ||
+        REG_INPUTA_CLK != "NONE" && REG_INPUTA_CLK != "CLK0" ||
+        REG_INPUTA_CE != "CE0" || REG_INPUTB_CE != "CE0" || REG_OUTPUT_CE != "CE0" ||
+        REG_INPUTA_RST != "RST0" || REG_INPUTB_RST != "RST0" || REG_OUTPUT_RST != "RST0")
       this_use_of_MULT18X18D_is_not_modelled unknown();
   endgenerate
 endmodule

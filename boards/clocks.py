@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from amaranth import ClockDomain, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 
 from .board import BoardError
 from .loops import LoopLimits, within
@@ -44,9 +44,17 @@ def make_domain(m: Module) -> tuple[Signal, Signal]:
 
 
 def make_ecp5_clock(m: Module, pad: io.PortLike, input_hz: int, output_hz: int) -> None:
-    """Add the domain ``sync`` to a module; it is reset until the loop has locked."""
+    """Add the domain ``sync`` to a module; its clock stands until the loop has locked.
+
+    Registers have their first values from the bitstream, so that it needs no reset: a net that
+    would go to half of the chip.
+    """
     m.submodules.oscillator = oscillator = io.Buffer("i", pad)
-    clock, locked = make_domain(m)
+    m.domains.loop = ClockDomain("loop", reset_less=True, local=True)
+    m.domains.sync = ClockDomain("sync", reset_less=True)
+    locked, runs, clock = Signal(), Signal(), ClockSignal("loop")
+    m.submodules.locked = FFSynchronizer(locked, runs, o_domain="loop")
+    m.submodules.gate = Instance("DCCA", i_CLKI=clock, i_CE=runs, o_CLKO=ClockSignal("sync"))
     loop = ECP5_LOOPS.loop(input_hz, output_hz)
     m.submodules.loop = Instance(
         "EHXPLLL",

@@ -8,6 +8,7 @@ from amaranth.utils import exact_log2
 
 from ..isa.config import Config
 from ..isa.timing import load_banks
+from .delay import delayed
 from .interfaces import (
     read_latency,
     read_signature,
@@ -86,7 +87,7 @@ class ActivationBuffer(wiring.Component):
             store.addr.ready.eq(~self.feeder.banks.bit_select(store_bank, 1) & ~both),
         ]
         lower, upper, vector_reads, store_reads = (
-            self._read_from(m, bank, name)
+            delayed(m, bank, read_latency(self.config), name, reset_less=True)[-1]
             for bank, name in (
                 (self._bank(self.feeder.addr), "lower"),
                 ((self._bank(self.feeder.addr) + 1)[: self._bank_bits], "upper"),
@@ -110,14 +111,6 @@ class ActivationBuffer(wiring.Component):
 
     def _row(self, addr):
         return addr[self._bank_bits :]
-
-    def _read_from(self, m, bank, name):
-        """Return a bank when its word has come."""
-        for cycle in range(read_latency(self.config)):
-            later = Signal(self._bank_bits, name=f"{name}_{cycle}", reset_less=True)
-            m.d.sync += later.eq(bank)
-            bank = later
-        return bank
 
     def _read(self, m, bank, port):
         """Choose what a bank reads."""

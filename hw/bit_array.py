@@ -8,6 +8,7 @@ from ..isa.config import Config
 from .and_adder import AndAdder
 from .bit_column import BitColumn, bit_finish_layout, bit_ones_layout, bit_total_width
 from .bit_count import BitCount
+from .delay import delayed
 from .mac_column import array_latency
 
 __all__ = ["BitArray", "bit_control_layout", "bit_load_layout"]
@@ -84,13 +85,13 @@ class BitArray(wiring.Component):
         config = self.config
         counts = BitCount.latency(config.bit_lanes, bool(config.pipeline))
         # What column c needs some cycles after its operand lies so many plus c further on.
-        controls = self._delayed(m, self._decoded(m), config.columns + counts + 3, "control")
-        swaps = self._delayed(m, self.swap, config.columns + counts + 1, "swap")
-        shared = self._delayed(
+        controls = delayed(m, self._decoded(m), config.columns + counts + 3, "control")
+        swaps = delayed(m, self.swap, config.columns + counts + 1, "swap")
+        shared = delayed(
             m, self._shared(m, *controls[counts - 1 : counts + 1]), config.columns, "shared"
         )
         loads = Cat(self.load.valid & (self.load.column == c) for c in range(config.columns))
-        loaded = self._delayed(m, loads, counts, "loaded")[-1]
+        loaded = delayed(m, loads, counts, "loaded")[-1]
         ones = self._weight_ones(m)
         operands = self.operands
         for index in range(config.columns):
@@ -130,14 +131,6 @@ class BitArray(wiring.Component):
             decoded.lanes.eq(control.lanes),
         ]
         return decoded
-
-    def _delayed(self, m, value, cycles, name):
-        """Return a value now and after each of the next cycles."""
-        values = [value]
-        for cycle in range(1, cycles + 1):
-            values.append(Signal.like(value, name=f"{name}_{cycle}"))
-            m.d.sync += values[-1].eq(values[-2])
-        return values
 
     def _shared(self, m, before, control):
         """Return what all columns add: half the lanes, less the operand bits that are 1.

@@ -10,6 +10,7 @@ from ..isa.instructions import Engine
 from .accumulators import operation_layout
 from .bit_array import bit_control_layout
 from .bit_feeder import BitFeeder
+from .delay import delayed
 from .interfaces import job_layout, read_latency, window_read_signature
 from .job_nest import JobNest, Move
 from .operand_gate import OperandGate
@@ -39,6 +40,11 @@ def _moves(config):
         "x": Move("x", x),
         "pixel": Move("pixel", pixel, ceil_log2(config.accumulator_pixels)),
     }
+
+
+def _later(m, value, cycles, name):
+    """Return a value some cycles later."""
+    return delayed(m, value, cycles, name, reset_less=True)[-1]
 
 
 class Feeder(wiring.Component):
@@ -178,23 +184,15 @@ class Feeder(wiring.Component):
             self.read.wide.eq(wide),
             self.read.banks.eq(self._banks(addr, wide) & reads.replicate(len(self.read.banks))),
         ]
-        keeps = self._later(m, present.valid & previous.valid & same, 1 + reading, "keeps")
+        keeps = _later(m, present.valid & previous.valid & same, 1 + reading, "keeps")
         with m.If(~keeps):
             m.d.sync += window.eq(self.read.data)
         inside = self._pad(m, values, loops)
-        flips = self._later(m, loops.unsigned, 2 + reading, "flips")
-        aligned = window.bit_select(self._later(m, offset, 2 + reading, "offset") << 3, 8 * rows)
+        flips = _later(m, loops.unsigned, 2 + reading, "flips")
+        aligned = window.bit_select(_later(m, offset, 2 + reading, "offset") << 3, 8 * rows)
         for row in range(rows):
             byte = Mux(inside[row], aligned[8 * row : 8 * row + 8], 0)
             m.d.sync += self.operands[row].eq(byte ^ (flips << 7))
-
-    def _later(self, m, value, cycles, name):
-        """Return a value some cycles later."""
-        for cycle in range(cycles):
-            later = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
-            m.d.sync += later.eq(value)
-            value = later
-        return value
 
     def _banks(self, addr, wide):
         """Return which banks a read takes, one bit each."""
@@ -212,12 +210,12 @@ class Feeder(wiring.Component):
         inside = Signal(rows, reset_less=True)
         self._word_inside = Signal(reset_less=True)
         m.d.sync += [before.eq(-values.x), room.eq(loops.width - values.x)]
-        folded = self._later(m, loops.folded, reading, "folded")
+        folded = _later(m, loops.folded, reading, "folded")
         low = self._bounded(m, before, folded, "low")
         high = self._bounded(m, room, folded, "high")
         y_inside = (values.y >= 0) & (values.y < loops.height)
-        y_inside = self._later(m, y_inside, 1 + reading, "y_inside")
-        bitwise = self._later(m, loops.bitwise, 1 + reading, "bitwise")
+        y_inside = _later(m, y_inside, 1 + reading, "y_inside")
+        bitwise = _later(m, loops.bitwise, 1 + reading, "bitwise")
         m.d.sync += self._word_inside.eq(y_inside & (low == 0) & (high != 0))
         bytes_count = ~bitwise if self.config.bit_lanes else 1
         for row in range(rows):

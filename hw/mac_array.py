@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
+from .delay import delayed
 from .mac_column import MacColumn, array_latency, sum_width
 
 __all__ = ["MacArray", "array_load_layout"]
@@ -65,21 +66,17 @@ class MacArray(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        def delayed(value, cycles, name):
-            for cycle in range(1, cycles + 1):
-                register = Signal.like(value, name=f"{name}_{cycle}", reset_less=True)
-                m.d.sync += register.eq(value)
-                value = register
-            return value
+        def later(value, cycles, name):
+            return delayed(m, value, cycles, name, reset_less=True)[-1]
 
         rows, columns = range(self.config.rows), range(self.config.columns)
         operands = Signal(data.ArrayLayout(signed(8), len(rows)))
         swaps = Signal(len(rows))
         swap = self.swap
         for row in rows:
-            m.d.comb += operands[row].eq(delayed(self.operands[row], row, f"operand_{row}"))
+            m.d.comb += operands[row].eq(later(self.operands[row], row, f"operand_{row}"))
             m.d.comb += swaps[row].eq(swap)
-            swap = delayed(swap, 1, f"swap_{row}")
+            swap = later(swap, 1, f"swap_{row}")
 
         valid, load_row = self.load.valid, self.load.row
         for index in columns:
@@ -89,10 +86,10 @@ class MacArray(wiring.Component):
                 column.swaps.eq(swaps),
                 column.load.valid.eq(valid),
                 column.load.row.eq(load_row),
-                column.load.weight.eq(delayed(self.load.weights[index], index, f"weight_{index}")),
+                column.load.weight.eq(later(self.load.weights[index], index, f"weight_{index}")),
                 self.totals[index].eq(column.total),
             ]
             operands, swaps = column.passed_operands, column.passed_swaps
-            valid = delayed(valid, 1, f"load_valid_{index}")
-            load_row = delayed(load_row, 1, f"load_row_{index}")
+            valid = later(valid, 1, f"load_valid_{index}")
+            load_row = later(load_row, 1, f"load_row_{index}")
         return m

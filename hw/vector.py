@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import Engine, VectorOperation, VectorSource
+from .delay import delayed
 from .interfaces import (
     accumulator_read_signature,
     job_layout,
@@ -152,7 +153,7 @@ class Vector(wiring.Component):
             m.d.comb += requantizer.thresholds.eq(parameters.thresholds)
 
         token = self._sums(m, job, busy, issue, requantizer)
-        tokens = self._delayed(m, token, requantizer.latency(self.config), "requantizing")
+        tokens = delayed(m, token, requantizer.latency(self.config), "requantizing")
         addend = tokens[requantizer.residual_latency(self.config)]
         self._residuals(m, issue, addend.emits & job.requantize.residual, requantizer)
         m.d.comb += [
@@ -175,17 +176,9 @@ class Vector(wiring.Component):
                 self.write.p.mask.eq(Cat((job.work.part == n).replicate(size) for n in range(8))),
             ]
 
-    def _delayed(self, m, token, cycles, name):
-        """Return a token now and after each of the next cycles."""
-        tokens = [token]
-        for cycle in range(1, cycles + 1):
-            tokens.append(Signal.like(token, name=f"{name}_{cycle}"))
-            m.d.sync += tokens[-1].eq(tokens[-2])
-        return tokens
-
     def _with_data(self, m, value, name):
         """Return a value that comes a cycle after its address, when its data come."""
-        return self._delayed(m, value, read_latency(self.config) - 1, f"{name}_reading")[-1]
+        return delayed(m, value, read_latency(self.config) - 1, f"{name}_reading")[-1]
 
     def _resting(self, block, busy):
         """Let a block rest between jobs: simulation is faster, but hardware has an enable for it.
@@ -201,7 +194,7 @@ class Vector(wiring.Component):
         m.submodules.taps = self._resting(taps, busy)
         drained = Signal.like(requantizer.values, reset_less=True)
         summing = read_latency(self.config) - 1 + taps.latency + self.config.pipeline
-        tokens = self._delayed(m, issue.token, summing, "summing")
+        tokens = delayed(m, issue.token, summing, "summing")
         token = Signal.like(issue.token)
         m.d.comb += [
             taps.maximum.eq(loops.operation == VectorOperation.MAX),

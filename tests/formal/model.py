@@ -1,6 +1,7 @@
 """From an Amaranth design with Assert, Assume and Cover to formulas over its state."""
 
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class Model:
     covers: dict[str, str]
 
 
-def build_model(design, *, platform=None, cells: str = "") -> Model:
+def build_model(design, *, platform=None, cells: str | Path = "") -> Model:
     """Return the formulas of a component; its inputs are arbitrary at each step.
 
     Parameters
@@ -60,12 +61,15 @@ def build_model(design, *, platform=None, cells: str = "") -> Model:
         One clock domain. Each assertion and cover has a message.
     platform
         What ``elaborate()`` is given.
-    cells : str
-        Yosys' file of the cells that the design instantiates, if any.
+    cells : str or Path
+        The cells that the design instantiates, if any: a file of Yosys' own, or of ours.
     """
     text = rtlil.convert(design, name="top", platform=platform, emit_src=False)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "top.il").write_text(text, encoding="utf-8")
+        if isinstance(cells, Path):  # Yosys may see no other folder
+            shutil.copy(cells, folder)
+            cells = cells.name
         read = ["read_rtlil top.il", *([f"read_verilog -nooverwrite {cells}"] if cells else [])]
         YOSYS.run(["-q", "-p", "; ".join([*read, *_FORMULAS])], Path(folder))
         formulas = Path(folder, "top.smt2").read_text(encoding="utf-8")

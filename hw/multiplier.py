@@ -1,6 +1,6 @@
 """Multiplier: a product of signed numbers between registers of its own."""
 
-from amaranth import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -49,12 +49,16 @@ class Multiplier(wiring.Component):
         return m
 
     def _cell(self, m):
-        """Make the multiplier of an ECP5."""
+        """Make the multiplier of an ECP5.
+
+        Factors lie in its upper bits: the lower ones are constants, which take no wires, unlike
+        copies of signs.
+        """
         product = Signal(2 * _DSP_BITS)
-        ports = {}
+        unused, ports = _DSP_BITS - self.width, {}
         for name, value in (("A", self.a), ("B", self.b)):
-            for bit in range(_DSP_BITS):
-                ports[f"i_{name}{bit}"] = value[min(bit, len(value) - 1)]
+            for bit, wire in enumerate(Cat(Const(0, unused), value)):
+                ports[f"i_{name}{bit}"] = wire
         m.submodules.cell = Instance(
             "MULT18X18D",
             p_REG_INPUTA_CLK="CLK0",
@@ -75,4 +79,4 @@ class Multiplier(wiring.Component):
             **ports,
             **{f"o_P{bit}": product[bit] for bit in range(2 * _DSP_BITS)},
         )
-        m.d.comb += self.product.eq(product)
+        m.d.comb += self.product.eq(product[2 * unused :])

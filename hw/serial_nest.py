@@ -1,6 +1,6 @@
 """SerialNest: the loops of the serial machine, for work of the array and of the vector unit."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -106,13 +106,13 @@ class SerialNest(wiring.Component):
             ends_inner.eq(self.step & self.inner_ends),
         ]
         # A level moves when all levels inside it are at their ends; the outermost of those that
-        # move advances, and the others start over.
-        moves, inner = [None] * _KERNEL, last_lane
+        # move advances, and the others start over. Whether a lane is the last is known late.
+        moves, inner = [None] * _KERNEL, Const(1)
         advances = [Signal(name=f"advances_{n}") for n in range(_KERNEL)]
         for level in reversed(range(_KERNEL)):
             m.d.comb += advances[level].eq(inner & ~last[level])
             soon = Signal(name=f"soon_{level}", reset_less=True)
-            m.d.sync += soon.eq(inner)
+            m.d.sync += soon.eq(last_lane & inner)
             moves[level] = ends_inner & soon
             inner = inner & last[level]
             if level == _KERNEL - 1:
@@ -120,7 +120,7 @@ class SerialNest(wiring.Component):
             elif level == _KERNEL - 2:
                 m.d.comb += self.row_ends.eq(self.inner_ends & soon)
         all_end = Signal(reset_less=True)
-        m.d.sync += all_end.eq(inner)
+        m.d.sync += all_end.eq(last_lane & inner)
         m.d.comb += self.ends.eq(self.inner_ends & all_end)
         moves += [self.step & last[4], self.step]
 
@@ -137,8 +137,8 @@ class SerialNest(wiring.Component):
                 self.begins.eq(self.inner_ends),
                 self.first_tile.eq(self.first_tile & ~self.inner_ends),
             ]
-        self._move_addr(m, moves, advances, last)
-        walk = moves, advances, ends_inner
+        self._move_addr(m, moves, advances, last, last_lane)
+        walk = moves, advances, ends_inner, last_lane
         y = self._position(m, _POSITIONS["y"], walk, last)
         x = self._position(m, _POSITIONS["x"], walk, last)
         m.d.comb += self.inside.eq(y & x)
@@ -167,7 +167,7 @@ class SerialNest(wiring.Component):
         with m.If(self.start | moves):
             m.d.sync += [left.eq(Mux(counts, less, count)), ends.eq(Mux(counts, left == 2, single))]
 
-    def _move_addr(self, m, moves, advances, last):
+    def _move_addr(self, m, moves, advances, last, last_lane):
         """Keep the address at the first iteration of each loop."""
         bits, drop = len(self.addr), exact_log2(self.config.word_bytes)
         bases, strides = [], []
@@ -188,11 +188,13 @@ class SerialNest(wiring.Component):
         outer, base, stride, moved = (
             Signal(bits, name=n, reset_less=True) for n in ("outer", "base", "stride", "moved")
         )
-        m.d.comb += base.eq(bases[_KERNEL - 1])  # where lanes start over
         for level in range(_KERNEL):
             with m.If(advances[level]):
                 m.d.comb += [base.eq(bases[level]), stride.eq(strides[level])]
-        m.d.sync += outer.eq(base + stride)
+        with m.If(last_lane):
+            m.d.sync += outer.eq(base + stride)
+        with m.Else():
+            m.d.sync += outer.eq(bases[_KERNEL - 1])  # where lanes start over
         inner = Mux(last[4], bases[3], bases[4]) + Mux(last[4], strides[3], strides[4])
         m.d.comb += moved.eq(Mux(self.inner_ends, outer, inner[:bits]))
         for level in range(len(moves)):
@@ -203,7 +205,7 @@ class SerialNest(wiring.Component):
     def _position(self, m, position, walk, last):
         """Keep a position, which two levels move; return whether it lies inside."""
         name, limit, levels, steps = position
-        (outer, inner), (moves, advances, ends_inner) = levels, walk
+        (outer, inner), (moves, advances, ends_inner, last_lane) = levels, walk
         start, far, near = (
             Signal(signed(POSITION_BITS), name=f"{name}_{n}", reset_less=True)
             for n in ("start", outer, inner)
@@ -223,7 +225,9 @@ class SerialNest(wiring.Component):
         with m.If(self.start):
             m.d.sync += [far.eq(start), near.eq(start)]
         soon, moved = (Signal.like(start, name=f"{name}_{n}") for n in ("soon", "moved"))
-        with m.If(Cat(advances[:outer]).any()):
+        with m.If(~last_lane):
+            m.d.sync += soon.eq(far)
+        with m.Elif(Cat(advances[:outer]).any()):
             m.d.sync += soon.eq(start)
         with m.Else():
             m.d.sync += soon.eq(far + Mux(advances[outer], far_step, 0))

@@ -48,9 +48,9 @@ def test_a_product_comes_two_cycles_later(form):
 @pytest.mark.parametrize(
     ("was", "instead"),
     [
-        ("value[min(bit, len(value) - 1)]", "value[bit] if bit < len(value) else Const(0)"),
+        ("Cat(Const(0, unused), value)", "Cat(value, Const(0, unused))"),
         ('("B", self.b)', '("B", self.a)'),
-        (": product[bit] for", ": product[bit - 1] for"),
+        ("product[2 * unused :]", "product[2 * unused + 1 :]"),
         ("i_CE0=Const(1)", "i_CE0=Const(0)"),
     ],
 )

@@ -76,23 +76,26 @@ class Fetch(wiring.Component):
 
         asked = Signal()
         room = Signal(range(depth + 1), init=depth)
+        has_room = Signal(init=1)  # room >= burst_beats, known before it is asked for
         issues = self.burst.valid & self.burst.ready
         m.d.comb += [
             splitter.i.valid.eq(~asked & (self.length != 0)),
             splitter.i.p.addr.eq(self.program_addr),
             splitter.i.p.beats.eq(self._beats()),
-            self.burst.valid.eq(splitter.o.valid & (room >= self.burst_beats)),
+            self.burst.valid.eq(splitter.o.valid & has_room),
             self.burst.p.addr.eq(splitter.o.p.addr),
             self.burst.p.beats.eq(splitter.o.p.beats),
-            splitter.o.ready.eq(self.burst.ready & (room >= self.burst_beats)),
+            splitter.o.ready.eq(self.burst.ready & has_room),
         ]
         freed = queue.o.valid & queue.o.ready
         with m.If(splitter.i.valid & splitter.i.ready):
             m.d.sync += asked.eq(1)
-        with m.If(issues):
-            m.d.sync += room.eq(room - self.burst.p.beats + freed)
-        with m.Else():
-            m.d.sync += room.eq(room + freed)
+        for condition, left in (
+            (issues, room - self.burst.p.beats + freed),
+            (~issues, room + freed),
+        ):
+            with m.If(condition):
+                m.d.sync += [room.eq(left), has_room.eq(left >= self.burst_beats)]
 
         connect(m, flipped(self.beat), queue.i)
         m.submodules.resizer = resizer = self._resizer()

@@ -96,23 +96,22 @@ class Load(wiring.Component):
 
     def _deliver(self, m, place, resizer):
         """Join places and data; the buffer that is meant sets the pace."""
-        accepts = place.p.void
+        accepts = place.p.buffers[len(Buffer)]
         for buffer in Buffer:
             port = getattr(self, buffer.name.lower())
-            meant = place.valid & ~place.p.void & (place.p.buffer == buffer)
+            meant = place.p.buffers[buffer]
             m.d.comb += [
-                port.valid.eq(meant & resizer.o.valid),
+                port.valid.eq(place.valid & meant & resizer.o.valid),
                 port.p.addr.eq(place.p.addr),
                 port.p.data.eq(resizer.o.p.data),
             ]
             accepts |= meant & port.ready
-        accepts |= place.p.buffer == len(Buffer)
         if isinstance(resizer, Narrower):
             m.d.comb += resizer.drop.eq(place.p.run_ends)
-        moves = place.valid & ~place.p.void & resizer.o.valid & accepts
+        moves = place.valid & resizer.o.valid & accepts
         m.d.comb += [
-            resizer.o.ready.eq(place.valid & ~place.p.void & accepts),
-            place.ready.eq(accepts & (place.p.void | resizer.o.valid)),
+            resizer.o.ready.eq(place.valid & accepts),
+            place.ready.eq(place.p.void | (accepts & resizer.o.valid)),
             self.done.eq(place.valid & place.ready & place.p.job_ends),
             self.failure.index.eq(place.p.index),
         ]

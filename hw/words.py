@@ -1,10 +1,10 @@
 """Words: the internal side of a transfer, word by word."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..isa.instructions import FORMATS, INDEX_BITS, WORD_ADDR_BITS, Opcode
+from ..isa.instructions import FORMATS, INDEX_BITS, WORD_ADDR_BITS, Buffer, Opcode
 
 __all__ = ["Words", "area_layout", "place_layout"]
 
@@ -19,12 +19,12 @@ def area_layout() -> data.StructLayout:
 def place_layout() -> data.StructLayout:
     """Return one word's place in a buffer, and what ends with it.
 
-    ``void`` marks the only place of a job that moves nothing.
+    ``void`` marks the only place of a job that moves nothing; of the others, one bit of ``buffers``
+    says which it is, the last one that there is no such buffer.
     """
-    fields = {field.name: field.width for field in FORMATS[Opcode.LOAD]}
     return data.StructLayout(
         {
-            "buffer": fields["buffer"],
+            "buffers": len(Buffer) + 1,
             "addr": WORD_ADDR_BITS,
             "index": INDEX_BITS,
             "run_ends": 1,
@@ -76,9 +76,10 @@ class Words(wiring.Component):
             Signal(name=name, reset_less=True)
             for name in ("void", "single", "last_run", "run_ends", "job_ends")
         )
+        buffers = Signal.like(self.o.p.buffers, reset_less=True)
         m.d.comb += [
             self.o.valid.eq(busy),
-            self.o.p.buffer.eq(area.buffer),
+            self.o.p.buffers.eq(buffers),
             self.o.p.addr.eq(addr),
             self.o.p.index.eq(area.index),
             self.o.p.run_ends.eq(run_ends),
@@ -99,6 +100,8 @@ class Words(wiring.Component):
                 m.d.sync += [addr.eq(taken.addr), start.eq(taken.addr), void.eq(nothing)]
                 m.d.sync += [single.eq(one_word), last_run.eq(one_run), run_ends.eq(one_word)]
                 m.d.sync += job_ends.eq(nothing | (one_word & one_run))
+                meant = Cat(taken.buffer == n for n in range(len(buffers)))
+                m.d.sync += buffers.eq(Mux(nothing, 0, meant))
             with m.Elif(run_ends):
                 next_start, is_last = (start + area.pitch)[:WORD_ADDR_BITS], area.runs == 2
                 m.d.sync += [words.eq(area.words), addr.eq(next_start), start.eq(next_start)]

@@ -46,13 +46,19 @@ class Skid(wiring.Component):
             self.o.valid.eq(valid),
             self.o.payload.eq(payload),
         ]
-        with m.If(~valid | self.o.ready):
-            m.d.sync += [valid.eq(self.i.valid | spare_valid), spare_valid.eq(0), ready.eq(1)]
+        # Who gives and who takes is known late: the three bits are functions of it at once, not
+        # enabled or cleared by it, which is one step more.
+        stays, more = valid & ~self.o.ready, self.i.valid | spare_valid
+        m.d.sync += [
+            valid.eq(stays | more),
+            spare_valid.eq(stays & more),
+            ready.eq(~(stays & more)),
+        ]
+        with m.If(~stays):
             with m.If(spare_valid):
                 m.d.sync += payload.eq(spare)
             with m.Else():
                 m.d.sync += payload.eq(self.i.payload)
-        with m.Elif(~spare_valid):
-            m.d.sync += [spare_valid.eq(self.i.valid), ready.eq(~self.i.valid)]
+        with m.If(ready):
             m.d.sync += spare.eq(self.i.payload)
         return m

@@ -65,13 +65,16 @@ class StreamQueue(wiring.Component):
             write.en.eq(pushes),
             read.en.eq(pulls),
         ]
-        with m.If(pushes & ~pulls):
-            m.d.sync += [level.eq(level + 1), waits.eq(1), room.eq(level != size - 1)]
-        with m.If(pulls & ~pushes):
-            m.d.sync += [level.eq(level - 1), waits.eq(level != 1), room.eq(1)]
+        # Who gives and who takes is known late: the bits are functions of it at once, not enabled
+        # or cleared by it, which is one step more.
+        rises, falls = pushes & ~pulls, pulls & ~pushes
+        m.d.sync += [
+            level.eq(Mux(pushes, level + ~pulls, level - pulls)),
+            waits.eq(rises | (waits & ~(falls & (level == 1)))),
+            room.eq(falls | (room & ~(rises & (level == size - 1)))),
+        ]
         for port, moves in ((write, pushes), (read, pulls)):
             with m.If(moves):
                 m.d.sync += port.addr.eq(Mux(port.addr == size - 1, 0, port.addr + 1))
-        with m.If(~valid | self.o.ready):
-            m.d.sync += valid.eq(waits)
+        m.d.sync += valid.eq(waits | (valid & ~self.o.ready))
         return m

@@ -1,54 +1,36 @@
 # amaranth: UnusedElaboratable=no
 """The memory port of an accelerator, for proofs that it keeps the rules of AXI4."""
 
-from amaranth import Assert, Module, Mux, Signal
-from amaranth.hdl import Assume, Cover
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import connect, flipped
+from amaranth import Assert, Mux, Signal
+from amaranth.hdl import Assume
+from amaranth.lib import data
 from amaranth.utils import exact_log2
 
-from shiftloom.hw.accelerator import Accelerator
 from shiftloom.hw.axi import OUTSTANDING, address_layout
 from shiftloom.hw.burst_splitter import run_layout
 from shiftloom.hw.fetch import Fetch
 
-from .axi_rules import Bursts, address_rules, is_allowed
-from .harness import holds, inner, opened
+from .axi_rules import Bursts, is_allowed
+from .harness import inner
 from .inside import QueueInside, SkidInside, in_state, part
+from .open_port import OpenPort
 
 __all__ = ["Port"]
 
 
-class Port(wiring.Component):
+class Port(OpenPort):
     """An accelerator whose decoder, queues and engines on the chip may say anything.
 
     What fetches, loads and stores is there, with control and reset. Memory answers what it was
-    asked for, and may stall. ``invariants`` says whether to claim what induction needs.
+    asked for, and may stall.
     """
 
-    def __init__(self, config, invariants=True):
-        self.config, self.invariants = config, invariants
-        self.dut = Accelerator(config)
-        members = self.dut.signature.members
-        super().__init__({name: members[name] for name in ("s_axi", "m_axi")})
-
-    def elaborate(self, platform):
-        m = Module()
-        block = opened(m, "dut", self.dut, platform)
-        connect(m, flipped(self.s_axi), self.dut.s_axi)
-        connect(m, self.dut.m_axi, flipped(self.m_axi))
-        bus, hw = self.dut.m_axi, part(block, "machine")
-        for name in ("ar", "aw"):
-            address_rules(m, getattr(bus, name), self.config, name)
-        holds(m, bus.w, Assert, "w")
-        for name in ("ar", "aw", "w"):
-            m.d.comb += Cover(getattr(bus, name).valid & ~getattr(bus, name).ready, f"{name} waits")
+    def claim(self, m, bus, block, hw):
         self._read(m, bus, part(hw, "read_arbiter"))
         self._write(m, bus, part(hw, "write_port"))
         if self.invariants:
             self._runs(m, hw)
             self._control(m, part(block, "control", "sequencer"), hw)
-        return m
 
     def _read(self, m, bus, reader):
         """Assume that no more comes than was asked for; claim that the machine knows what does."""

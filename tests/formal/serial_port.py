@@ -1,44 +1,26 @@
 """The memory port of a serial accelerator, for proofs that it keeps the rules of AXI4."""
 
-from amaranth import Assert, Module, Mux, Signal
-from amaranth.hdl import Assume, Cover
-from amaranth.lib import wiring
-from amaranth.lib.wiring import connect, flipped
+from amaranth import Assert, Mux, Signal
+from amaranth.hdl import Assume
 
-from shiftloom.hw.accelerator import Accelerator
 from shiftloom.isa.config import INSTRUCTION_BYTES
 
-from .axi_rules import Bursts, address_rules
-from .harness import holds, inner, opened
+from .axi_rules import Bursts
+from .harness import inner
 from .inside import in_state, part, unnamed
+from .open_port import OpenPort
 
 __all__ = ["SerialPort"]
 
 
-class SerialPort(wiring.Component):
+class SerialPort(OpenPort):
     """A serial accelerator whose units that compute say anything, but only in their turn.
 
     Their turn is while the unit that moves data rests. Memory answers what it was asked for.
-    ``invariants`` says whether to claim what induction needs.
+
     """
 
-    def __init__(self, config, invariants=True):
-        self.config, self.invariants = config, invariants
-        self.dut = Accelerator(config)
-        members = self.dut.signature.members
-        super().__init__({name: members[name] for name in ("s_axi", "m_axi")})
-
-    def elaborate(self, platform):
-        m = Module()
-        block = opened(m, "dut", self.dut, platform)
-        connect(m, flipped(self.s_axi), self.dut.s_axi)
-        connect(m, self.dut.m_axi, flipped(self.m_axi))
-        bus, hw = self.dut.m_axi, part(block, "machine")
-        for name in ("ar", "aw"):
-            address_rules(m, getattr(bus, name), self.config, name)
-        holds(m, bus.w, Assert, "w")
-        for name in ("ar", "aw", "w"):
-            m.d.comb += Cover(getattr(bus, name).valid & ~getattr(bus, name).ready, f"{name} waits")
+    def claim(self, m, bus, block, hw):
         self._take_turns(m, hw)
         due, bursts = self._read(m, bus), self._write(m, bus)
         busy = bus.ar.valid | bus.aw.valid | bus.w.valid | (due != 0)
@@ -50,7 +32,6 @@ class SerialPort(wiring.Component):
             self._moves(m, part(hw, "transfer"), due, bursts)
             self._instructions(m, part(hw, "sequencer"), part(hw, "transfer"))
             self._control(m, part(block, "control", "sequencer"), idle)
-        return m
 
     def _take_turns(self, m, hw):
         """Assume that nothing computes while data move."""

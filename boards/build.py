@@ -1,5 +1,7 @@
 """Build: from a board and a configuration to a bitstream and what is known about it."""
 
+import inspect
+import json
 import re
 import time
 from collections import Counter
@@ -159,7 +161,8 @@ def build_board(
 
 def _synthesis_key(design: Design, family: Family) -> str:
     maps = family.map_texts.values()
-    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version)
+    finish = inspect.getsource(family.finish) if family.finish else ""
+    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, finish)
 
 
 def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
@@ -176,6 +179,10 @@ def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
             tell(f"synthesizing: {found[1].lower()}", 1, _STEPS)
 
     YOSYS.run(["-p", script], folder, watch, log="synthesis.log")
+    if family.finish:
+        netlist = json.loads((folder / "top.json").read_text(encoding="utf-8"))
+        family.finish(netlist["modules"][TOP])
+        (folder / "top.json").write_text(json.dumps(netlist), encoding="utf-8")
 
 
 def _place(family: Family, arguments: tuple[str, ...], folder: Path, tell: Progress) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from .clocks import make_ecp5_clock
 from .family import Family
+from .lut_entries import enter_by_luts
 from .tools import NEXTPNR_ECP5, PACK_ECP5
 
 __all__ = ["FAMILY"]
@@ -49,4 +50,5 @@ FAMILY = Family(
     memory_bits={"DP16KD": 16_384},
     models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
     our_models=("models_ecp5.v",),
+    finish=enter_by_luts,
 )

@@ -51,6 +51,8 @@ class Family:
     untimed : str
         Cells whose delays the tools do not know, if there are any: no path through them counts
         towards the clock.
+    finish : callable or None
+        Changes the flat netlist, a module of Yosys' JSON, before it is placed.
     models, our_models : tuple of str
         Simulation models of the cells: files that come with Yosys, and files of this package.
     """
@@ -71,6 +73,7 @@ class Family:
     our_models: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
     untimed: str = ""
+    finish: Callable[[dict[str, Any]], None] | None = None
     shortage: Callable[[Mapping[str, Mapping[str, Any]]], str] = _none
 
     @property

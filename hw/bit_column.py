@@ -99,7 +99,9 @@ class BitColumn(wiring.Component):
         lanes = self.config.bit_lanes
         following, weights = (Signal(lanes, name=n, reset_less=True) for n in ("next", "present"))
         m.submodules.counter = counter = BitCount(lanes, bool(self.config.pipeline))
-        m.d.sync += self.passed_operands.eq(self.operands)
+        passed = Signal(lanes, reset_less=True)
+        m.d.sync += passed.eq(self.operands)
+        m.d.comb += self.passed_operands.eq(passed)
         with m.If(self.load):
             m.d.sync += following.eq(self.weights)
         with m.If(self.swap):

@@ -213,7 +213,9 @@ def test_answers_that_are_lost_or_doubled_are_found(was, instead, message):
 
 @pytest.mark.slow
 def test_a_burst_that_fetch_withdraws_is_found():
-    was = "self.burst.valid.eq(splitter.o.valid & (room"
-    withdrawn = broken(Fetch, was, "self.burst.valid.eq(splitter.o.valid & ~queue.o.valid & (room")
+    was = "self.burst.valid.eq(splitter.o.valid & has_room"
+    withdrawn = broken(
+        Fetch, was, "self.burst.valid.eq(splitter.o.valid & ~queue.o.valid & has_room"
+    )
     with pytest.raises(RefutedError, match="burst holds"):
         bounded(Fetched(withdrawn), 10)

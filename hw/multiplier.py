@@ -68,7 +68,6 @@ class Multiplier(wiring.Component):
             p_REG_OUTPUT_CLK="CLK0",
             p_REG_OUTPUT_CE="CE0",
             p_GSR="DISABLED",
-            p_SOURCEB_MODE="B_INPUT",
             i_CLK0=ClockSignal(),
             i_CE0=Const(1),
             i_RST0=Const(0),

@@ -90,6 +90,7 @@ class Fetch(wiring.Component):
         freed = queue.o.valid & queue.o.ready
         with m.If(splitter.i.valid & splitter.i.ready):
             m.d.sync += asked.eq(1)
+        # Whether a burst goes is known late, and chooses between what would be left.
         for condition, left in (
             (issues, room - self.burst.p.beats + freed),
             (~issues, room + freed),

@@ -44,6 +44,7 @@ def test_a_design_has_plain_names_and_its_pins():
     assert names and all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names)
     assert 'LOCATE COMP "uart_0__rx__io" SITE "M1";' in found.constraints
     assert "FREQUENCY PORT" in found.constraints and "EHXPLLL" in found.rtlil
+    assert "DCCA" in found.rtlil  # the clock stands until the loop has locked
     assert "attribute \\FREQUENCY_PIN_CLKOP" in found.rtlil
 
 

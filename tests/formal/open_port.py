@@ -17,7 +17,8 @@ __all__ = ["OpenPort"]
 class OpenPort(wiring.Component):
     """Claims that addresses and data wait unchanged, and that bursts are allowed.
 
-    ``invariants`` says whether to claim what induction needs.
+    ``invariants`` says whether to claim what induction needs. What else holds of the bus, subclasses
+    claim in ``claim``, given what is inside the accelerator and its machine.
     """
 
     def __init__(self, config, invariants=True):
@@ -39,7 +40,3 @@ class OpenPort(wiring.Component):
             m.d.comb += Cover(getattr(bus, name).valid & ~getattr(bus, name).ready, f"{name} waits")
         self.claim(m, bus, block, part(block, "machine"))
         return m
-
-    def claim(self, m, bus, block, hw):
-        """Claim what else holds of the bus: given the accelerator inside, and its machine."""
-        raise NotImplementedError

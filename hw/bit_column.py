@@ -99,7 +99,7 @@ class BitColumn(wiring.Component):
         lanes = self.config.bit_lanes
         following, weights = (Signal(lanes, name=n, reset_less=True) for n in ("next", "present"))
         m.submodules.counter = counter = BitCount(lanes, bool(self.config.pipeline))
-        passed = Signal(lanes, reset_less=True)  # data: a reset would go to all columns' lanes
+        passed = Signal(lanes, reset_less=True)  # a reset would go to all of them
         m.d.sync += passed.eq(self.operands)
         m.d.comb += self.passed_operands.eq(passed)
         with m.If(self.load):

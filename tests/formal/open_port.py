@@ -17,8 +17,8 @@ __all__ = ["OpenPort"]
 class OpenPort(wiring.Component):
     """Claims that addresses and data wait unchanged, and that bursts are allowed.
 
-    ``invariants`` says whether to claim what induction needs. Subclasses have ``claim`` for what else
-    holds of the bus, given what is inside the accelerator and its machine.
+    ``invariants`` says whether to claim what induction needs. Subclasses have ``claim`` for what
+    else holds of the bus, given what is inside the accelerator and its machine.
     """
 
     def __init__(self, config, invariants=True):

@@ -3,11 +3,13 @@
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.hdl import MemoryData
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import exact_log2
 
-from ..hw.axi import axi4_signature
+from ..hw.axi import axi4_signature, read_layout
+from ..hw.delay import delayed
 from ..hw.storage import storage
+from ..hw.stream_queue import StreamQueue
 from ..isa.config import Config
 from .board import BoardError
 from .word_bus import WORD_BITS, word_bus_signature
@@ -16,6 +18,12 @@ __all__ = ["BlockMemory", "check_memory"]
 
 _DECODE_ERROR = 3
 _WORD_BYTES = 4
+
+#: Cycles from the issue of a beat to its word: a register before the memory, and one behind it.
+_READ_LATENCY = 3
+
+#: Beats that are read and not taken yet, and on their way: as many as keep one a cycle moving.
+_BEATS = 8
 
 
 def check_memory(size: int, config: Config) -> None:
@@ -98,32 +106,40 @@ class BlockMemory(wiring.Component):
         return active, beat, ~far & (beat < self.contents.depth), last
 
     def _read(self, m, port):
-        """Answer bursts that read; return whether the host's word is there."""
-        r, host = self.axi.r, self.host
-        issues, valid = Signal(), Signal()
-        # The host's word goes first; it has been read; it has been kept.
-        asks, hosts, answers = Signal(), Signal(), Signal()
+        """Answer bursts that read; return whether the host's word is there.
+
+        The memory is large, and far from all: registers lie before and behind it. So a beat is
+        asked for only if there is room to keep it.
+        """
+        host = self.host
+        issues, asks, waits, answers = Signal(), Signal(), Signal(), Signal()
         active, beat, inside, last = self._burst(m, "read", self.axi.ar, issues)
-        free = ~valid | r.ready
-        place = host.addr[self._beat_bits - 2 :]
-        m.d.comb += [
-            issues.eq(active & free & ~asks),
-            port.en.eq(free),
-            port.addr.eq(Mux(asks, place, beat)),
-            r.valid.eq(valid),
-            r.p.data.eq(port.data),
+        m.submodules.beats = beats = StreamQueue(read_layout(self.config), _BEATS)
+        connect(m, beats.o, flipped(self.axi.r))
+        room = Signal(range(_BEATS + 1), init=_BEATS)
+        has_room = Signal(init=1)  # room != 0
+        freed = beats.o.valid & beats.o.ready
+        m.d.comb += [issues.eq(active & has_room & ~asks), port.en.eq(1)]
+        m.d.sync += [
+            port.addr.eq(Mux(asks, host.addr[self._beat_bits - 2 :], beat)),
+            room.eq(room - issues + freed),
+            has_room.eq((room != issues) | freed),
         ]
-        begins = host.valid & ~host.write & ~hosts & ~answers
-        m.d.sync += [asks.eq(Mux(asks, ~free, begins)), hosts.eq(asks & free), answers.eq(hosts)]
-        with m.If(free):
-            m.d.sync += [
-                valid.eq(issues),
-                r.p.last.eq(last),
-                r.p.resp.eq(Mux(inside, 0, _DECODE_ERROR)),
-            ]
-        word = Signal(WORD_BITS, reset_less=True)
-        m.d.sync += word.eq(port.data.word_select(self._lane(host), WORD_BITS))
-        m.d.comb += host.read_data.eq(word)
+        word = Signal(len(port.data), name="read_word", reset_less=True)
+        m.d.sync += word.eq(port.data)
+        told = delayed(m, Cat(issues, asks, last, inside), _READ_LATENCY, "told")[-1]
+        arrives, hosts, was_last, was_inside = told
+        m.d.comb += [
+            beats.i.valid.eq(arrives),
+            beats.i.p.data.eq(word),
+            beats.i.p.last.eq(was_last),
+            beats.i.p.resp.eq(Mux(was_inside, 0, _DECODE_ERROR)),
+        ]
+        begins = host.valid & ~host.write & ~waits
+        m.d.sync += [asks.eq(begins), waits.eq(begins | (waits & ~answers)), answers.eq(hosts)]
+        host_word = Signal(WORD_BITS, reset_less=True)
+        m.d.sync += host_word.eq(word.word_select(self._lane(host), WORD_BITS))
+        m.d.comb += host.read_data.eq(host_word)
         return answers
 
     def _write(self, m, port):
@@ -149,14 +165,14 @@ class BlockMemory(wiring.Component):
             b.p.resp.eq(Mux(failed, _DECODE_ERROR, 0)),
         ]
         lane = Cat(bit.replicate(_WORD_BYTES) for bit in lanes)
-        m.d.comb += port.en.eq((w.p.strb & (moves & inside).replicate(len(w.p.strb))) | lane)
+        m.d.sync += port.en.eq((w.p.strb & (moves & inside).replicate(len(w.p.strb))) | lane)
         with m.If(stores):
-            m.d.comb += [
+            m.d.sync += [
                 port.addr.eq(host.addr[self._beat_bits - 2 :]),
                 port.data.eq(Cat(host.write_data for _ in range(copies))),
             ]
         with m.Else():
-            m.d.comb += [port.addr.eq(beat), port.data.eq(w.p.data)]
+            m.d.sync += [port.addr.eq(beat), port.data.eq(w.p.data)]
         with m.If(moves):
             m.d.sync += failed.eq(failed | ~inside)
         with m.If(moves & last):

@@ -121,7 +121,8 @@ def build_board(
     tell("generating the design", 0, _STEPS)
     design = make_design(board, config, clock_hz=clock_hz, memory_bytes=memory_bytes)
     (folder / "top.il").write_text(design.rtlil, encoding="utf-8")
-    (folder / f"top.{family.constraints}").write_text(design.constraints, encoding="utf-8")
+    constraints = design.constraints + family.aim(clock_hz)
+    (folder / f"top.{family.constraints}").write_text(constraints, encoding="utf-8")
 
     def timed(name: str, make: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
@@ -138,7 +139,7 @@ def build_board(
         raise BoardError(f"{config.name} does not fit {board.name}: it needs {shortage}")
 
     arguments = tuple(family.place(design.platform, clock_hz, seed))
-    key = content_key(key, design.constraints, family.placer.version, *arguments, *family.pack)
+    key = content_key(key, constraints, family.placer.version, *arguments, *family.pack)
     results = ("top.config", "report.json", family.bitstream)
 
     def implement() -> None:
@@ -161,8 +162,8 @@ def build_board(
 
 def _synthesis_key(design: Design, family: Family) -> str:
     maps = family.map_texts.values()
-    finish = inspect.getsource(family.finish) if family.finish else ""
-    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, finish)
+    finish = (inspect.getsource(inspect.getmodule(step)) for step in family.finish)
+    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, *finish)
 
 
 def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
@@ -181,7 +182,8 @@ def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
     YOSYS.run(["-p", script], folder, watch, log="synthesis.log")
     if family.finish:
         netlist = json.loads((folder / "top.json").read_text(encoding="utf-8"))
-        family.finish(netlist["modules"][TOP])
+        for step in family.finish:
+            step(netlist["modules"][TOP])
         (folder / "top.json").write_text(json.dumps(netlist), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from .clocks import make_ecp5_clock
 from .family import Family
+from .global_nets import reset_globally
 from .lut_entries import enter_by_luts
 from .tools import NEXTPNR_ECP5, PACK_ECP5
 
@@ -15,6 +16,14 @@ _DEVICES = {"LFE5U-12F": "12k", "LFE5U-25F": "25k", "LFE5U-45F": "45k", "LFE5U-8
 _PACKAGES = {"BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381"}
 
 
+#: The placer is asked for more than the clock: it stops where it believes to have enough.
+_MORE = 4 / 3
+
+
+def _aim(clock_hz: int) -> str:
+    return f'\nFREQUENCY NET "clk" {_MORE * clock_hz:.0f} HZ;\n'
+
+
 def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
     return (
         f"--{_DEVICES[platform.device]}",
@@ -22,8 +31,10 @@ def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
         *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
         *("--report", "report.json", "--freq", f"{clock_hz / 1e6:g}", "--seed", str(seed)),
         # Of half a chip: the static placer leaves twice as many wires that two nets want, for a
-        # clock a sixth slower, and the other router takes hours.
-        *("--placer", "heap", "--router", "router2", "--timing-allow-fail"),
+        # clock a sixth slower, and the other router takes hours. A cell that finds no place at once
+        # may look on.
+        *("--placer", "heap", "--placer-heap-cell-placement-timeout", "0"),
+        *("--router", "router2", "--timing-allow-fail"),
     )
 
 
@@ -33,6 +44,7 @@ FAMILY = Family(
     placer=NEXTPNR_ECP5,
     packer=PACK_ECP5,
     constraints="lpf",
+    aim=_aim,
     place=_place,
     pack=("--compress", "--input", "top.config", "--bit", "top.bit"),
     bitstream="top.bit",
@@ -50,5 +62,5 @@ FAMILY = Family(
     memory_bits={"DP16KD": 16_384},
     models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
     our_models=("models_ecp5.v",),
-    finish=enter_by_luts,
+    finish=(enter_by_luts, reset_globally),
 )

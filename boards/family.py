@@ -14,6 +14,10 @@ def _none(cells: Mapping[str, Mapping[str, Any]]) -> str:
     return ""
 
 
+def _as_asked(clock_hz: int) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """A family of chips, and the tools that build for it.
@@ -28,6 +32,9 @@ class Family:
         Place-and-route, and what makes a bitstream.
     constraints : str
         Ending of the file in which Amaranth's platform puts pins and clocks.
+    aim : callable
+        From the clock in hertz to what is added to that file: to ask for a faster clock than the
+        loop's, for placers stop where they believe to have enough.
     place : callable
         From the platform, the frequency to aim at in hertz and the seed to the placer's arguments;
         it reads ``top.json`` and writes ``top.config`` and ``report.json``.
@@ -51,8 +58,8 @@ class Family:
     untimed : str
         Cells whose delays the tools do not know, if there are any: no path through them counts
         towards the clock.
-    finish : callable or None
-        Changes the flat netlist, a module of Yosys' JSON, before it is placed.
+    finish : tuple of callable
+        Each changes the flat netlist, a module of Yosys' JSON, before it is placed.
     models, our_models : tuple of str
         Simulation models of the cells: files that come with Yosys, and files of this package.
     """
@@ -73,7 +80,8 @@ class Family:
     our_models: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
     untimed: str = ""
-    finish: Callable[[dict[str, Any]], None] | None = None
+    aim: Callable[[int], str] = _as_asked
+    finish: tuple[Callable[[dict[str, Any]], None], ...] = ()
     shortage: Callable[[Mapping[str, Mapping[str, Any]]], str] = _none
 
     @property

@@ -67,7 +67,7 @@ class ActivationBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         banks = self.config.activation_banks
-        words = Signal(data.ArrayLayout(8 * self.config.word_bytes, banks))
+        words = Signal(data.ArrayLayout(8 * self.config.word_bytes, banks), reset_less=True)
         # Memories give their words late in a cycle: a register before the choice of banks is worth
         # more than one behind it.
         arrives = "sync" if read_latency(self.config) > 1 else "comb"

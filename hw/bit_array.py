@@ -34,6 +34,10 @@ def bit_load_layout(config: Config) -> data.StructLayout:
     )
 
 
+#: Columns that get their weights from one register.
+_COLUMNS = 8
+
+
 class BitArray(wiring.Component):
     """Carry out bitwise tiles, exactly as :func:`~shiftloom.isa.bitwise.bit_sums` says.
 
@@ -84,23 +88,28 @@ class BitArray(wiring.Component):
         m = Module()
         config = self.config
         counts = BitCount.latency(config.bit_lanes, bool(config.pipeline))
+
+        def later(value, cycles, name):
+            return delayed(m, value, cycles, name, reset_less=True)
+
+        # Weights come from afar, so that what there is to wait is waited for at the beginning.
+        wait = BitColumn.entry(config)
+        operands = later(self.operands, wait, "entering")[-1]
+        loads, weights, counted = self._loads(m, wait)
         # What column c needs some cycles after its operand lies so many plus c further on.
-        controls = delayed(m, self._decoded(m), config.columns + counts + 3, "control")
-        swaps = delayed(m, self.swap, config.columns + counts + 1, "swap")
-        shared = delayed(
-            m, self._shared(m, *controls[counts - 1 : counts + 1]), config.columns, "shared"
-        )
-        loads = Cat(self.load.valid & (self.load.column == c) for c in range(config.columns))
-        loaded = delayed(m, loads, counts, "loaded")[-1]
-        ones = self._weight_ones(m)
-        operands = self.operands
+        controls = later(self._decoded(m), wait + config.columns + counts + 3, "control")[wait:]
+        swaps = later(self.swap, wait + config.columns + counts + 1, "swap")[wait:]
+        shared = self._shared(m, operands, *controls[counts - 1 : counts + 1])
+        shared = later(shared, config.columns, "shared")
+        loaded = later(loads, counts, "loaded")[-1]
+        ones = self._weight_ones(m, counted)
         for index in range(config.columns):
             m.submodules[f"column_{index}"] = column = BitColumn(config)
             m.d.comb += [
                 column.operands.eq(operands),
                 column.swap.eq(swaps[index]),
                 column.load.eq(loads[index]),
-                column.weights.eq(self.load.weights),
+                column.weights.eq(weights[index]),
                 column.load_ones.eq(loaded[index]),
                 column.ones.eq(ones),
                 column.swap_ones.eq(swaps[index + counts + 1]),
@@ -112,6 +121,24 @@ class BitArray(wiring.Component):
             ]
             operands = column.passed_operands
         return m
+
+    def _loads(self, m, wait):
+        """Return which column loads, what each would, and the weights to count."""
+        config, load = self.config, self.load
+        meant = Cat(load.valid & (load.column == c) for c in range(config.columns))
+        if not wait:
+            return meant, [load.weights] * config.columns, load.weights
+        # Each register takes only what is for its columns, or synthesis would make one of them all.
+        held = []
+        for first in range(0, config.columns, _COLUMNS):
+            held.append(Signal(len(load.weights), name=f"held_{first}", reset_less=True))
+            with m.If(meant[first : first + _COLUMNS].any()):
+                m.d.sync += held[-1].eq(load.weights)
+        counted = Signal(len(load.weights), reset_less=True)
+        with m.If(load.valid):
+            m.d.sync += counted.eq(load.weights)
+        loads = delayed(m, meant, wait, "loads", reset_less=True)[-1]
+        return loads, [held[c // _COLUMNS] for c in range(config.columns)], counted
 
     def _decoded(self, m):
         """Return the control as columns need it."""
@@ -132,7 +159,7 @@ class BitArray(wiring.Component):
         ]
         return decoded
 
-    def _shared(self, m, before, control):
+    def _shared(self, m, operands, before, control):
         """Return what all columns add: half the lanes, less the operand bits that are 1.
 
         It is one less for what is subtracted: the column then inverts, instead of negating.
@@ -146,7 +173,7 @@ class BitArray(wiring.Component):
             half.c.eq(before.finish.negative.replicate(width)),
             half.d.eq(~0),
         ]
-        count = self._count(m, "operand_ones", self.operands)
+        count = self._count(m, "operand_ones", operands)
         bipolar = control.bipolar_weights
         m.submodules.less = less = AndAdder(width + 1, inverted=True)
         m.d.comb += [
@@ -158,9 +185,9 @@ class BitArray(wiring.Component):
         m.d.sync += [lanes.eq(half.total), result.eq(less.total[1:])]
         return result
 
-    def _weight_ones(self, m):
+    def _weight_ones(self, m, weights):
         """Return how many bits of a column's weights are 1."""
-        count = self._count(m, "weight_ones", self.load.weights)
+        count = self._count(m, "weight_ones", weights)
         ones = Signal(bit_ones_layout(self.config))
         m.d.comb += [
             ones.count.eq(count.count),

@@ -94,6 +94,14 @@ class BitColumn(wiring.Component):
         """Return the cycles from the operands to their total."""
         return BitCount.latency(config.bit_lanes, bool(config.pipeline)) + 4
 
+    @classmethod
+    def entry(cls, config: Config) -> int:
+        """Return the cycles that the array may keep operands before they get here, 0 or 1.
+
+        Only with ``pipeline``, and where the total would have to wait otherwise.
+        """
+        return int(bool(config.pipeline) and array_latency(config) > cls.latency(config))
+
     def elaborate(self, platform):
         m = Module()
         lanes = self.config.bit_lanes
@@ -114,7 +122,8 @@ class BitColumn(wiring.Component):
         m.d.sync += total.eq(Mux(finish.doubled, signed_sums << 1, signed_sums))
         with m.If(finish.nothing):
             m.d.sync += total.eq(0)
-        for stage in range(array_latency(self.config) - self.latency(self.config)):
+        waits = array_latency(self.config) - self.latency(self.config) - self.entry(self.config)
+        for stage in range(waits):
             later = Signal.like(total, name=f"total_{stage}", reset_less=True)
             m.d.sync += later.eq(total)
             total = later

@@ -95,8 +95,16 @@ def read_signature(words: int, config: Config) -> wiring.Signature:
     )
 
 
+def parameter_latency(config: Config) -> int:
+    """Return the cycles from an address of the parameter buffer to its data."""
+    return 1 + 2 * config.pipeline
+
+
 def private_read_signature(words: int, width: int) -> wiring.Signature:
-    """Return a read port that is never contended: ``data`` follows ``addr`` by one cycle."""
+    """Return a read port that is never contended.
+
+    ``data`` follows ``addr`` by one cycle; for parameter words by ``parameter_latency``.
+    """
     return wiring.Signature({"addr": Out(range(words)), "data": In(width)})
 
 

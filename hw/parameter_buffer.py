@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
 from ..isa.config import PARAMETER_LANE_BYTES, Config
+from .delay import delayed
 from .interfaces import private_read_signature, write_layout
 from .word_buffer import WordBuffer
 
@@ -24,11 +25,9 @@ class ParameterBuffer(wiring.Component):
     write : In(stream.Signature(write_layout(8 * config.parameter_words, config)))
         Words to write; always ready.
     read : In(private_read_signature(config.parameter_words, 8 * config.parameter_word_bytes))
-        One parameter word each cycle; lane ``l`` lies at bit ``64 * l``.
+        One parameter word each cycle, ``parameter_latency`` cycles after its address; lane ``l``
+        lies at bit ``64 * l``.
     """
-
-    #: Cycles from an address to its data.
-    latency = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -45,16 +44,17 @@ class ParameterBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         addr = self.write.p.addr
+        # One port reads all memories, and their words go to all lanes: both are long ways.
+        read = delayed(m, self.read.addr, self.config.pipeline, "read", reset_less=True)[-1]
         for index, part in enumerate(self.parts):
             m.submodules[f"part_{index}"] = part
             m.d.comb += [
                 part.write.valid.eq(self.write.valid & (addr[:3] == index)),
                 part.write.p.addr.eq(addr[3:]),
                 part.write.p.data.eq(self.write.p.data),
-                part.read.addr.eq(self.read.addr),
+                part.read.addr.eq(read),
             ]
-        m.d.comb += [
-            self.write.ready.eq(1),
-            self.read.data.eq(Cat(part.read.data for part in self.parts)),
-        ]
+        words = Cat(part.read.data for part in self.parts)
+        words = delayed(m, words, self.config.pipeline, "word", reset_less=True)[-1]
+        m.d.comb += [self.write.ready.eq(1), self.read.data.eq(words)]
         return m

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..isa.config import PARAMETER_LANE_BYTES, Config
 from ..isa.instructions import Opcode
 from ..isa.requantize import MAX_LEFT_SHIFT, Rounding
+from .delay import delayed
 from .interfaces import fields_layout
 from .saturate import saturate
 from .threshold_unit import ThresholdUnit, table_write_layout
@@ -78,9 +79,10 @@ class Requantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # A copy of its own, for it goes to all lanes.
-        settings = self._settings = Signal.like(self.settings, reset_less=True)
-        m.d.sync += settings.eq(self.settings)
+        # Copies of its own, one for each stage, for they go to all lanes.
+        copies = delayed(m, self.settings, 3, "settings", reset_less=True)
+        settings, self._middle, late = copies[1:]
+        self._settings = settings
         # The second shift is counted from the largest left shift, so that it is one to the right.
         out_shift = Signal(range(MAX_LEFT_SHIFT + 16), reset_less=True)
         least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
@@ -104,8 +106,8 @@ class Requantizer(wiring.Component):
             sums = register("sum", 18, clamped + self._addend(register, lane))
             wide = Cat(Const(0, MAX_LEFT_SHIFT), sums).as_signed()
             shifted = self._shift(register, "out_shifted", wide, out_shift)
-            rounded = register("out_rounded", len(wide) + 1, self._round(shifted))
-            limits = settings.out_low, settings.out_high
+            rounded = register("out_rounded", len(wide) + 1, self._round(shifted, late))
+            limits = late.out_low, late.out_high
             limited = self._saturate(register, "out", rounded, limits)
             if compared is not None:
                 m.d.comb += compared.sums[lane].eq(biased)
@@ -125,13 +127,13 @@ class Requantizer(wiring.Component):
     def _clamped(self, register, biased, shift):
         """Return what the first stage makes of a sum."""
         shifted = self._shift(register, "shifted", biased, shift)
-        rounded = register("rounded", 33, self._round(shifted))
+        rounded = register("rounded", 33, self._round(shifted, self._settings))
         limits = self._settings.low, self._settings.high
         return register("clamped", 16, self._saturate(register, "mid", rounded, limits))
 
     def _addend(self, register, lane):
         """Return what is added between the stages: a constant, and the residual."""
-        settings = self._settings
+        settings = self._middle
         code = self.residual[8 * lane : 8 * lane + 8]
         residual = Cat(code, code[-1] & ~settings.residual_unsigned).as_signed()
         residual = Mux(settings.residual, residual, 0)
@@ -168,7 +170,7 @@ class Requantizer(wiring.Component):
                 sticky, rest = held[0], held[1:].as_signed()
         return register(name, len(value) + 2, Cat(sticky, rest))
 
-    def _round(self, shifted):
+    def _round(self, shifted, settings):
         """Return the floor of a shifted value or the integer above it."""
         sticky, half, floor = shifted[0], shifted[1], shifted[2:].as_signed()
         up = Array(
@@ -180,4 +182,4 @@ class Requantizer(wiring.Component):
             }[rounding]
             for rounding in Rounding
         )
-        return floor + up[self._settings.rounding]
+        return floor + up[settings.rounding]

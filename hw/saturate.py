@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from amaranth import Mux, Value
+from amaranth import Cat, Mux, Value
 
 __all__ = ["saturate"]
 
@@ -13,6 +13,12 @@ def _signed_width(value):
 
 def _at_once(name, value):
     return value
+
+
+def _ordered(value, width):
+    """Return a signed value as an unsigned one of the same order: carries compare these alone."""
+    extended = Cat(value, (value[-1] & value.shape().signed).replicate(width - len(value)))
+    return extended ^ (1 << (width - 1))
 
 
 def saturate(value, low, high, stage: Callable = _at_once):
@@ -36,6 +42,7 @@ def saturate(value, low, high, stage: Callable = _at_once):
     if len(value) > width:
         narrow, upper = value[:width].as_signed(), value[width - 1 : -1]
         fits = ~(upper ^ sign.replicate(len(upper))).any()
-    below = stage("below", Mux(fits, narrow < low, sign))
-    above = stage("above", Mux(fits, narrow > high, ~sign))
+    order, least, most = (_ordered(value, width) for value in (narrow, low, high))
+    below = stage("below", Mux(fits, order < least, sign))
+    above = stage("above", Mux(fits, order > most, ~sign))
     return Mux(below, low, Mux(above, high, stage("narrow", narrow)))

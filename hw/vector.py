@@ -141,7 +141,7 @@ class Vector(wiring.Component):
         m.d.comb += [
             parameters.job.eq(job),
             parameters.start.eq(starts),
-            parameters.tap.eq(self._with_data(m, issue.parameter, "tap")),
+            parameters.tap.eq(issue.parameter),
             requantizer.settings.eq(job.requantize),
             requantizer.parameters.eq(parameters.parameters),
         ]

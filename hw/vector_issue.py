@@ -231,5 +231,6 @@ class VectorIssue(wiring.Component):
             self.token.last.eq(issues & asked.p.token.last),
             self.step.eq(asked.p.step),
             self.step.valid.eq(issues & asked.p.step.valid),
-            self.parameter.eq(asked.p.parameter),
         ]
+        # Tap words come later than words with ``pipeline``: their addresses are there earlier.
+        m.d["comb" if self.config.pipeline else "sync"] += self.parameter.eq(asked.p.parameter)

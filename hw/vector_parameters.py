@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
 from ..isa.instructions import Engine
-from .interfaces import job_layout, private_read_signature
+from .delay import delayed
+from .interfaces import job_layout, parameter_latency, private_read_signature
 from .threshold_unit import table_write_layout
 
 __all__ = ["VectorParameters"]
@@ -32,11 +33,11 @@ class VectorParameters(wiring.Component):
     begin : Out(1)
         Its first word or pixel may be issued in the next cycle, its first tap asked for in two.
     tap : In(range(config.parameter_words))
-        Address of a tap word; its data are in ``read.data`` one cycle later.
+        Address of a tap word; its data are in ``read.data`` after ``parameter_latency`` cycles.
     read : Out(private_read_signature(...))
         Parameter buffer.
     parameters : Out(8 * config.parameter_word_bytes)
-        The parameter word, from the third cycle after ``start`` on.
+        The parameter word, from one cycle after the buffer's answer to ``start`` on.
     thresholds : Out(table_write_layout(config))
         Threshold words.
     """
@@ -70,7 +71,7 @@ class VectorParameters(wiring.Component):
         ]
         with m.If(self.start):
             m.d.comb += self.read.addr.eq(work.parameter_addr)
-        m.d.sync += fetched.eq(self.start)
+        m.d.comb += fetched.eq(self._read(m, self.start, "start"))
         parameters = Signal.like(self.parameters, reset_less=True)
         with m.If(fetched):
             m.d.sync += parameters.eq(self.read.data)
@@ -83,16 +84,15 @@ class VectorParameters(wiring.Component):
         """Read threshold words one after the other."""
         bits, word = self.job.requantize.threshold_bits, Signal.like(self.thresholds.word)
         last = Cat(bits > n for n in range(1, 1 + len(word)))  # 2**(bits - 1) - 1
-        write = Signal.like(self.thresholds)
-        # Tables are far from the buffer, whose words come late in a cycle.
-        m.d["sync" if self.config.pipeline else "comb"] += self.thresholds.eq(write)
+        m.d.comb += [
+            self.thresholds.valid.eq(self._read(m, loads, "loads")),
+            self.thresholds.word.eq(self._read(m, word, "word")),
+            self.thresholds.pairs.as_value().eq(self.read.data),
+        ]
         m.d.sync += [
-            write.valid.eq(loads),
-            write.word.eq(word),
             addr.eq(Mux(self.start, self.job.work.threshold_addr, addr + 1)),
             word.eq(Mux(self.start, 0, word + 1)),
         ]
-        m.d.comb += write.pairs.as_value().eq(self.read.data)
         with m.If(self.start):
             m.d.sync += loads.eq(bits != 0)
         with m.Elif(word == last):
@@ -100,3 +100,7 @@ class VectorParameters(wiring.Component):
         with m.If(last != 0):
             m.d.comb += self.begin.eq(loads & (word + 1 == last))
         return m
+
+    def _read(self, m, value, name):
+        """Return what goes with an address when its data come."""
+        return delayed(m, value, parameter_latency(self.config), f"{name}_read")[-1]

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
 from .choice_adder import ChoiceAdder
+from .delay import delayed
 from .interfaces import accumulator_read_signature
 from .mac_column import sum_width
 from .storage import storage
@@ -33,7 +34,7 @@ class Accumulators(wiring.Component):
 
     An operation travels along the columns beside the wave of totals, so that nothing has to be
     aligned. Sums wrap at 32 bits. What is there may be doubled before, for products of bit-planes.
-    At least ``distance`` cycles must lie between an operation and
+    At least :meth:`distance` cycles must lie between an operation and
     another that adds to the same accumulators. The half that operations use must not be read.
 
     Parameters
@@ -53,13 +54,6 @@ class Accumulators(wiring.Component):
         All columns of one pixel.
     """
 
-    #: Cycles from a read's address to its data.
-    latency = 1
-    #: Smallest distance of operations on the same accumulators.
-    distance = 4
-    #: Cycles from reading an accumulator to writing it.
-    _WRITES = 3
-
     def __init__(self, config: Config) -> None:
         self.config = config
         pixels = config.accumulator_pixels
@@ -77,24 +71,39 @@ class Accumulators(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: Config) -> int:
+        """Return the cycles from a read's address to its data."""
+        return 1 + config.pipeline
+
+    @classmethod
+    def distance(cls, config: Config) -> int:
+        """Return the smallest distance of operations on the same accumulators."""
+        return cls._write_latency(config) + 1
+
     @classmethod
     def done_latency(cls, config: Config) -> int:
         """Return the cycles from the last operation of a job to ``done``."""
-        return config.rows + config.columns + cls._WRITES - 1 + config.pipeline
+        return config.rows + config.columns - 1 + cls._write_latency(config)
+
+    @classmethod
+    def _write_latency(cls, config: Config) -> int:
+        """Return the cycles from reading an accumulator to writing it."""
+        return cls.latency(config) + 2
 
     def elaborate(self, platform):
         m = Module()
-        # Column c reads with operation c of the chain, adds with c + 2 and writes with c + 3.
-        columns, wait = self.config.columns, self.config.rows - 1 + self.config.pipeline
+        # Column c reads with operation c of the chain, and writes when its total has been added.
+        columns, wait = self.config.columns, self.config.rows - 1
+        writes = self._write_latency(self.config)
         chain = [self.operation]
-        for index in range(wait + columns + self._WRITES):
+        for index in range(wait + columns + writes):
             chain.append(Signal.like(self.operation, name=f"operation_{index}"))
             m.d.sync += chain[-1].eq(chain[-2])
         chain = chain[wait:]
         m.d.comb += self.done.eq(chain[-1].valid & chain[-1].last)
 
-        read_half = Signal()
-        m.d.sync += read_half.eq(self.read.half)
+        read_half = delayed(m, self.read.half, self.latency(self.config), "read_half")[-1]
         for column in range(columns):
             words = self._column(m, column, chain[column:])
             m.d.comb += self.read.data[column].eq(Mux(read_half, words[1], words[0]))
@@ -102,7 +111,8 @@ class Accumulators(wiring.Component):
 
     def _column(self, m, column, operations):
         """Make one column's accumulators; return what each half reads."""
-        reads, fetched, adds, writes = operations[: self._WRITES + 1]
+        latency, last = self.latency(self.config), self._write_latency(self.config)
+        reads, fetched, adds, writes = (operations[n] for n in (0, latency, last - 1, last))
         before = Signal(signed(32), name=f"before_{column}", reset_less=True)
         after = Signal(signed(32), name=f"after_{column}", reset_less=True)
         words = []
@@ -116,7 +126,9 @@ class Accumulators(wiring.Component):
                 write.addr.eq(writes.pixel),
                 write.data.eq(after),
             ]
-            words.append(read.data)
+            # Memories give their words late in a cycle, and lie where there are memories.
+            name = f"word_{column}_{half}"
+            words.append(delayed(m, read.data, latency - 1, name, reset_less=True)[-1])
         m.d.sync += before.eq(Mux(fetched.half, words[1], words[0]))
         with m.If(fetched.overwrite):
             m.d.sync += before.eq(0)

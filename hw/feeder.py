@@ -63,8 +63,8 @@ class Feeder(wiring.Component):
     -------
     job : In(stream.Signature(job_layout(Engine.MAC)))
         What to feed.
-    pending : In(1)
-        The weights of the next tile are pending.
+    pending, pends : In(1)
+        The weights of the next tile are pending; they are in the next cycle.
     swaps, ends : Out(1)
         The next tile begins; it is its job's last.
     read : Out(window_read_signature(config))
@@ -87,6 +87,7 @@ class Feeder(wiring.Component):
                 **(bits if config.bit_lanes else {}),
                 "job": In(stream.Signature(job_layout(Engine.MAC))),
                 "pending": In(1),
+                "pends": In(1),
                 "swaps": Out(1),
                 "ends": Out(1),
                 "read": Out(window_read_signature(config)),
@@ -149,6 +150,7 @@ class Feeder(wiring.Component):
         operation = gate.i.p.operation
         m.d.comb += [
             gate.pending.eq(self.pending),
+            gate.pends.eq(self.pends),
             gate.i.valid.eq(nest.o.valid),
             nest.o.ready.eq(gate.i.ready),
             gate.i.p.job.eq(job),

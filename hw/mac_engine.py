@@ -105,6 +105,7 @@ class MacEngine(wiring.Component):
 
         m.d.comb += [
             feeder.pending.eq(loader.pending),
+            feeder.pends.eq(loader.pends),
             loader.swap.eq(feeder.swaps),
             loader.ends.eq(feeder.ends),
             array.operands.eq(feeder.operands),

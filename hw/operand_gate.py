@@ -44,8 +44,8 @@ class OperandGate(wiring.Component):
     -------
     i : In(stream.Signature(operand_layout(config, values)))
         Operands; what they say of ``operation.valid`` does not matter.
-    pending : In(1)
-        The weights of the next tile are pending.
+    pending, pends : In(1)
+        The weights of the next tile are pending; they are in the next cycle.
     o : Out(operand_layout(config, values))
         The operand that is issued if ``operation.valid``.
     """
@@ -54,37 +54,46 @@ class OperandGate(wiring.Component):
         self.config = config
         layout = operand_layout(config, values)
         super().__init__(
-            {"i": In(stream.Signature(layout)), "pending": In(1), "o": Out(layout)},
+            {
+                "i": In(stream.Signature(layout)),
+                "pending": In(1),
+                "pends": In(1),
+                "o": Out(layout),
+            }
         )
 
     def elaborate(self, platform):
         m = Module()
         if self.config.pipeline:
-            valid, clashes = self._hold(m)
+            goes = self._hold(m)
         else:
-            valid, clashes = self.i.valid, self._clashes(m, self.i.p, first=1).any()
-            m.d.comb += [self.o.eq(self.i.p), self.i.ready.eq(self._may_go(clashes))]
-        m.d.comb += self.o.operation.valid.eq(valid & self._may_go(clashes))
+            clashes = self._clashes(m, self.i.p, first=1).any()
+            may_go = (~self.o.tile_begins | self.pending) & ~clashes
+            goes = self.i.valid & may_go
+            m.d.comb += [self.o.eq(self.i.p), self.i.ready.eq(may_go)]
+        m.d.comb += self.o.operation.valid.eq(goes)
         return m
 
-    def _may_go(self, clashes):
-        return (~self.o.tile_begins | self.pending) & ~clashes
-
     def _hold(self, m):
-        """Keep one operand; return whether there is one, and whether it clashes."""
+        """Keep one operand; return whether there is one that goes."""
         valid = Signal()
         held = Signal.like(self.o, reset_less=True)
         # An operation is a clash for as many cycles as it is too young.
-        ages = Signal(Accumulators.distance - 1)
-        clashes = Signal()
-        m.d.comb += [self.o.eq(held), self.i.ready.eq(~valid | self._may_go(clashes))]
+        ages = Signal(Accumulators.distance(self.config) - 1)
+        # Whether there is room or the operand goes enables all loops: it is known a cycle ahead.
+        takes = Signal(init=1)
+        m.d.comb += [self.o.eq(held), self.i.ready.eq(takes)]
         later = self._clashes(m, self.i.p, first=0)
-        with m.If(self.i.ready):
-            m.d.sync += [valid.eq(self.i.valid), held.eq(self.i.p)]
-            m.d.sync += [ages.eq(later), clashes.eq(later.any())]
+        begins, clashes = Signal(), Signal()
+        with m.If(takes):
+            m.d.sync += [valid.eq(self.i.valid), held.eq(self.i.p), ages.eq(later)]
+            m.d.comb += [begins.eq(self.i.p.tile_begins), clashes.eq(later.any())]
         with m.Else():
-            m.d.sync += [ages.eq(ages << 1), clashes.eq(ages[:-1].any())]
-        return valid, clashes
+            m.d.sync += ages.eq(ages << 1)
+            m.d.comb += [begins.eq(held.tile_begins), clashes.eq(ages[:-1].any())]
+        rests = takes & ~self.i.valid
+        m.d.sync += takes.eq(rests | ((~begins | self.pends) & ~clashes))
+        return valid & takes
 
     def _clashes(self, m, operand, *, first):
         """Return with which of the last operations an operand clashes, the newest first.
@@ -92,7 +101,7 @@ class OperandGate(wiring.Component):
         The newest is the one of this cycle if ``first`` is 0, and of the cycle before if it is 1.
         """
         clashes, before = [], self.o.operation
-        for age in range(first, Accumulators.distance - 1 + first):
+        for age in range(first, Accumulators.distance(self.config) - 1 + first):
             if age:
                 recent = Signal.like(before, name=f"recent_{age}")
                 m.d.sync += recent.eq(before)

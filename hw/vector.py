@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
 from ..isa.instructions import Engine, VectorOperation, VectorSource
+from .accumulators import Accumulators
 from .delay import delayed
 from .interfaces import (
     accumulator_read_signature,
@@ -87,7 +88,7 @@ class Vector(wiring.Component):
     @staticmethod
     def pixel_done_latency(config: Config) -> int:
         """Return the cycles from the last pixel of a job to ``done``."""
-        return 2 + Requantizer.latency(config) + 1
+        return 2 + config.pipeline + Requantizer.latency(config) + 1
 
     @staticmethod
     def word_done_latency(config: Config) -> int:
@@ -208,7 +209,7 @@ class Vector(wiring.Component):
         with m.If(from_words):
             m.d.comb += token.eq(tokens[-1])
         with m.Else():
-            m.d.comb += token.eq(tokens[1])
+            m.d.comb += token.eq(tokens[Accumulators.latency(self.config)])
         if self.config.pipeline:
             self._either(m, from_words, taps.totals, drained, requantizer.values)
             return token

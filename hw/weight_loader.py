@@ -37,6 +37,8 @@ class WeightLoader(wiring.Component):
         A job's first tile.
     pending : Out(1)
         The feeder may swap.
+    pends : Out(1)
+        It may in the next cycle.
     swap : In(1)
         The feeder swaps; only while ``pending``.
     ends : In(1)
@@ -55,6 +57,7 @@ class WeightLoader(wiring.Component):
             {
                 "job": In(stream.Signature(tiles_layout(config))),
                 "pending": Out(1),
+                "pends": Out(1),
                 "swap": In(1),
                 "ends": In(1),
                 "read": Out(private_read_signature(config.weight_words, 8 * config.word_bytes)),
@@ -90,8 +93,10 @@ class WeightLoader(wiring.Component):
         m.d.comb += self.job.ready.eq(free & ~continues)
         with m.If(self.job.ready & self.job.valid):
             m.d.sync += [addr.eq(self.job.p.addr), bitwise.eq(self.job.p.bitwise)]
-        with m.If(free & (continues | self.job.valid)):
+        begins = free & (continues | self.job.valid)
+        with m.If(begins):
             m.d.sync += [self.pending.eq(1), reads.eq(1)]
+        m.d.comb += self.pends.eq(begins | (self.pending & ~self.swap))
 
         m.d.comb += self.read.addr.eq(addr)
         self._loads(m, reads, words, bitwise)

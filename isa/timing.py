@@ -10,7 +10,6 @@ from .config import INSTRUCTION_BYTES, Config
 from .instructions import Engine
 
 __all__ = [
-    "ACCUMULATOR_DISTANCE",
     "FEEDER_READ",
     "FETCH_AHEAD",
     "FETCH_BURST",
@@ -44,6 +43,7 @@ __all__ = [
     "STORE_PENDING",
     "STORE_WORDS_AHEAD",
     "WRITE_TO_DONE",
+    "accumulator_distance",
     "decode_rest",
     "feeder",
     "fetch_burst_beats",
@@ -119,9 +119,6 @@ MAC_PENDING = 1
 
 #: From the issue of an operand to the read of its words.
 FEEDER_READ = 1
-
-#: Least distance of operations on one accumulator, unless the later one overwrites.
-ACCUMULATOR_DISTANCE = 4
 
 # --- VECTOR -----------------------------------------------------------------------------------
 
@@ -223,6 +220,11 @@ def feeder(config: Config) -> int:
     return 4 + config.pipeline
 
 
+def accumulator_distance(config: Config) -> int:
+    """Return the least distance of operations on one accumulator; a later one may overwrite."""
+    return 4 + config.pipeline
+
+
 def mac_done(config: Config) -> int:
     """Return the cycles from the issue of a job's last operand to its completion."""
     return feeder(config) + config.rows + config.columns + 2 + config.pipeline
@@ -238,7 +240,7 @@ def pixel_done(config: Config) -> int:
 
     The next job may enter then.
     """
-    return 11 + 4 * config.pipeline
+    return 11 + 5 * config.pipeline
 
 
 def word_done(config: Config) -> int:

@@ -21,7 +21,7 @@ __all__ = ["config_values", "declarations", "memory_values"]
 #: Functions of ``isa/timing.py``, and members of Config in C++.
 _DELAYS = (
     *("token", "queue_check", "decode_rest", "store_arrival", "operand_check", "mac_done"),
-    "load_banks",
+    *("accumulator_distance", "load_banks"),
     *("transfer_rest", "vector_start", "pixel_done", "word_done"),
 )
 

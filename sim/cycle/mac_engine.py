@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from ...isa.config import Config
 from ...isa.timing import (
-    ACCUMULATOR_DISTANCE,
     FEEDER_READ,
     MAC_OFFER,
     MAC_PENDING,
     REGISTER,
+    accumulator_distance,
     mac_done,
     operand_check,
 )
@@ -101,6 +101,7 @@ class MacEngine:
 
     def __init__(self, config: Config, buffer: ActivationBuffer) -> None:
         self._config, self._buffer = config, buffer
+        self._distance = accumulator_distance(config)
         self._done, self._check = mac_done(config), operand_check(config)
         self._entered = self._issued = self._load_ends = self._swapped = _NO_TIME
         self._recent: list[_Operation] = []
@@ -132,10 +133,10 @@ class MacEngine:
     def _plan(self, begin: int, load: int, size: _Size, work: Fields) -> _Tiles:
         """Return when tiles begin; the first one not before ``begin``."""
         tiles, words, pixels = size.tiles, size.words, size.pixels
-        first = self._first_operands(begin, min(pixels, ACCUMULATOR_DISTANCE - 1), work)
+        first = self._first_operands(begin, min(pixels, self._distance - 1), work)
         if first[-1] != first[0] + len(first) - 1:
             return self._walk(begin, load, size, work)
-        step = max(pixels, ACCUMULATOR_DISTANCE)
+        step = max(pixels, self._distance)
         number = np.arange(tiles)
         starts = first[0] + step * number
         if step >= words:
@@ -162,7 +163,7 @@ class MacEngine:
     def _settled(self, half: int, pixel: int, recent: list[_Operation]) -> int:
         """Return from which cycle on an accumulator may be added to."""
         clashes = [o.time for o in recent if o.pixel == pixel and o.half == half]
-        return max(clashes, default=_NO_TIME) + ACCUMULATOR_DISTANCE
+        return max(clashes, default=_NO_TIME) + self._distance
 
     def _walk(self, begin: int, load: int, size: _Size, work: Fields) -> _Tiles:
         """Return when each operand is issued, one after the other; all of them accumulate."""
@@ -193,10 +194,10 @@ class MacEngine:
         self.stalls.append(plan.last + 1 - self.begins[-1] - tiles * pixels)
         self._operand = plan.last, operand_address(self._config, loops, work)
         self.active += tiles * pixels
-        count = min(tiles * pixels, ACCUMULATOR_DISTANCE - 1)
+        count = min(tiles * pixels, self._distance - 1)
         for back in range(count - 1, -1, -1):
             before, pixel = divmod(tiles * pixels - 1 - back, pixels)
             begun = plan.issues[before] if plan.issues is not None else None
             time = int(begun[pixel]) if begun is not None else int(plan.starts[before]) + pixel
             self._recent.append(_Operation(time, work["half"], work["pixel"] + pixel))
-        del self._recent[: -(ACCUMULATOR_DISTANCE - 1)]
+        del self._recent[: -(self._distance - 1)]

@@ -41,7 +41,7 @@ def test_queues():
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.name)
 def test_engines(config):
     assert Feeder.latency(config) == timing.feeder(config)
-    assert Accumulators.distance == timing.ACCUMULATOR_DISTANCE
+    assert Accumulators.distance(config) == timing.accumulator_distance(config)
     first = timing.MAC_OFFER + timing.REGISTER + timing.operand_check(config)
     assert MacEngine.latency(config) == first + timing.feeder(config)
     assert MacEngine.done_latency(config) + timing.feeder(config) == timing.mac_done(config)

@@ -22,14 +22,14 @@ def test_sums_match_integers_at_the_shortest_distance(simulate, seed):
     start = {p: rng.choice([-(1 << 31), (1 << 31) - 1, 0]) for p in range(4)}
     expected = {p: [value] * COLUMNS for p, value in start.items()}
     other = [[rng.randrange(-(1 << 31), 1 << 31) for _ in range(COLUMNS)] for _ in range(4)]
-    steps, totals = [], {}
+    steps, totals, distance = [], {}, dut.distance(TINY)
     for cycle in range(40):
         overwrite = rng.random() < 0.2
-        steps.append({"valid": 1, "half": 0, "pixel": cycle % dut.distance, "overwrite": overwrite})
+        steps.append({"valid": 1, "half": 0, "pixel": cycle % distance, "overwrite": overwrite})
         for column in range(COLUMNS):
             value = rng.randrange(-(1 << 17), 1 << 17)
             totals[cycle + ROWS + 1 + column, column] = value
-            sums = expected[cycle % dut.distance]
+            sums = expected[cycle % distance]
             sums[column] = wrapped(value if overwrite else sums[column] + value)
 
     async def bench(ctx):
@@ -39,7 +39,7 @@ def test_sums_match_integers_at_the_shortest_distance(simulate, seed):
                 ctx.set(dut.contents[column][1][pixel], other[pixel][column])
         ctx.set(dut.read.half, 1)
         for cycle in range(len(steps) + dut.done_latency(TINY)):
-            idle = {"valid": 0, "pixel": cycle % dut.distance}
+            idle = {"valid": 0, "pixel": cycle % distance}
             ctx.set(dut.operation, steps[cycle] if cycle < len(steps) else idle)
             ctx.set(dut.totals, [totals.get((cycle, c), 99) for c in range(COLUMNS)])
             ctx.set(dut.read.pixel, cycle % 4)

@@ -7,11 +7,13 @@ import pytest
 from amaranth import Elaboratable, Module
 from amaranth.lib.wiring import connect
 
+from shiftloom.hw.accumulators import Accumulators
 from shiftloom.hw.activation_buffer import ActivationBuffer
 from shiftloom.hw.mac_engine import MacEngine
 from shiftloom.hw.word_buffer import WordBuffer
 from shiftloom.isa.config import Config
 from shiftloom.isa.semantics import Machine, execute
+from shiftloom.isa.timing import accumulator_distance
 from tests.support.jobs import Jobs, payload, random_machine, tiles_of
 from tests.support.pysim import send
 from tests.support.stalls import sometimes
@@ -76,7 +78,7 @@ async def read_accumulators(ctx, port, config):
     for half, pixel in np.ndindex(halves.shape[:2]):
         ctx.set(port.half, half)
         ctx.set(port.pixel, pixel)
-        await ctx.tick()
+        await ctx.tick().repeat(Accumulators.latency(config))
         halves[half, pixel] = list(ctx.get(port.data))
     return halves
 
@@ -140,7 +142,7 @@ def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
     got, expected, events = run(simulate, config, jobs)
     assert np.array_equal(got, expected)
 
-    cycles = []
+    cycles, distance = [], accumulator_distance(config)
     begins = events["job"][0] + MacEngine.latency(config)
     loaded = begins - config.pipeline  # weights do not wait for operands to be checked
     for loops, work in jobs:
@@ -149,7 +151,7 @@ def test_no_cycle_is_lost_between_tiles_and_jobs(simulate, config):
             cycles += range(begins, begins + pixels)
             # The next weights begin with the swap, a row each cycle; operands may be right behind.
             loaded = max(loaded + words_of(config, loops), begins + 2)
-            rest = 0 if tiles_left else config.pipeline
+            rest = max(0, distance - pixels) if tiles_left else config.pipeline
             begins = max(begins + pixels + rest, loaded)
     assert events["active"] == cycles
 
@@ -179,7 +181,7 @@ def test_accumulators_may_be_revisited_at_once(simulate, distance, config):
         jobs.append(source.mac(accumulate=1, **fields))
     got, expected, events = run(simulate, config, jobs)
     assert np.array_equal(got, expected)
-    waits = max(config.pipeline, 4 - distance)
+    waits = max(config.pipeline, accumulator_distance(config) - distance)
     assert events["active"][5] - events["active"][4] == 1 + waits
 
 

@@ -150,10 +150,10 @@ class MacEngine {
 
     Tiles plan(Time begin, Time load, Size size, Instruction work) const {
         Time first = begin;
-        if (gap(begin, std::min(size.pixels, ACCUMULATOR_DISTANCE - 1), work, first)) {
+        if (gap(begin, std::min(size.pixels, config_.accumulator_distance - 1), work, first)) {
             return walk(begin, load, size, work);
         }
-        const int64_t tiles = size.tiles, step = std::max(size.pixels, ACCUMULATOR_DISTANCE);
+        const int64_t tiles = size.tiles, step = std::max(size.pixels, config_.accumulator_distance);
         std::vector<Time> starts(tiles);
         for (int64_t k = 0; k < tiles; ++k) starts[k] = first + step * k;
         Time last = load;
@@ -185,12 +185,12 @@ class MacEngine {
         return time != first + count;
     }
 
-    static Time settled(int64_t half, int64_t pixel, const std::vector<Operation>& recent) {
+    Time settled(int64_t half, int64_t pixel, const std::vector<Operation>& recent) const {
         Time last = NO_TIME;
         for (const Operation& o : recent) {
             if (o.pixel == pixel && o.half == half) last = std::max(last, o.time);
         }
-        return last + ACCUMULATOR_DISTANCE;
+        return last + config_.accumulator_distance;
     }
 
     // Find each operand's cycle, one after the other; all of them accumulate.
@@ -216,9 +216,9 @@ class MacEngine {
         return found;
     }
 
-    static void remember(std::vector<Operation>& recent, Operation operation) {
+    void remember(std::vector<Operation>& recent, Operation operation) const {
         recent.push_back(operation);
-        if (static_cast<int64_t>(recent.size()) >= ACCUMULATOR_DISTANCE) recent.erase(recent.begin());
+        if (static_cast<int64_t>(recent.size()) >= config_.accumulator_distance) recent.erase(recent.begin());
     }
 
     // Remember what matters to the jobs that follow, and what is read.
@@ -228,7 +228,7 @@ class MacEngine {
         begins.push_back(tiles.starts.front());
         stalls.push_back(issued_ + 1 - begins.back() - operands);
         active += operands;
-        for (int64_t back = std::min(operands, ACCUMULATOR_DISTANCE - 1) - 1; back >= 0; --back) {
+        for (int64_t back = std::min(operands, config_.accumulator_distance - 1) - 1; back >= 0; --back) {
             const int64_t number = operands - 1 - back, pixel = number % size.pixels;
             const Time time = tiles.issue(number / size.pixels, pixel);
             remember(recent_, {time, work[MAC_half], work[MAC_pixel] + pixel});

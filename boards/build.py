@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -162,7 +163,7 @@ def build_board(
 
 def _synthesis_key(design: Design, family: Family) -> str:
     maps = family.map_texts.values()
-    finish = (inspect.getsource(inspect.getmodule(step)) for step in family.finish)
+    finish = (inspect.getsource(sys.modules[step.__module__]) for step in family.finish)
     return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, *finish)
 
 

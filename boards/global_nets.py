@@ -48,5 +48,5 @@ def reset_globally(module: dict[str, Any]) -> None:
 
 def _reset(cell: dict[str, Any]) -> int | str | None:
     """Return the net, or constant, that resets a flip-flop."""
-    bits = cell["connections"].get("LSR", [None])
-    return bits[0]
+    net: int | str | None = cell["connections"].get("LSR", [None])[0]
+    return net

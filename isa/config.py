@@ -67,8 +67,8 @@ class Config:
         neither thresholds nor bit array.
     pipeline : int
         1: more registers, for a faster clock; work takes some cycles longer from start to end
-        (:mod:`shiftloom.isa.timing`), and no more of them pass between results. 0 in a serial
-        machine.
+        (:mod:`shiftloom.isa.timing`), and no more of them pass between results, but where fewer
+        than five pixels are summed. 0 in a serial machine.
 
     Raises
     ------

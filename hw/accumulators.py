@@ -34,8 +34,8 @@ class Accumulators(wiring.Component):
 
     An operation travels along the columns beside the wave of totals, so that nothing has to be
     aligned. Sums wrap at 32 bits. What is there may be doubled before, for products of bit-planes.
-    At least :meth:`distance` cycles must lie between an operation and
-    another that adds to the same accumulators. The half that operations use must not be read.
+    At least :meth:`distance` cycles must lie between an operation and another that adds to the same
+    accumulators. The half that operations use must not be read.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ def window_read_signature(config: Config) -> wiring.Signature:
 
 
 def accumulator_read_signature(config: Config) -> wiring.Signature:
-    """Return the vector unit's view of the accumulators: all columns, one cycle later."""
+    """Return the vector unit's view of the accumulators: all columns, ``latency`` cycles later."""
     return wiring.Signature(
         {
             "half": Out(1),

@@ -80,7 +80,7 @@ class VectorIssue(wiring.Component):
     step : Out(tap_step_layout())
         Of the word that was read in the cycle before.
     parameter : Out(range(config.parameter_words))
-        Tap word for that word.
+        Tap word for that word; with ``pipeline`` a cycle earlier, for the word that is asked for.
     residual : Out(1)
         The word that was read in the cycle before is a residual.
     token : Out(token_layout(config))

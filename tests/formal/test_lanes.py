@@ -36,7 +36,10 @@ def config(bits):
 
 
 def registers(fragment, lane):
-    """Return the signals of a lane that an elaborated block drives, by name without the lane."""
+    """Return the signals of a lane that an elaborated block drives, by name without the lane.
+
+    Copies that all lanes share have numbers as well, from 1 on; they go by their whole name.
+    """
     driven = {
         signal.name: signal
         for statements in fragment.statements.values()
@@ -44,7 +47,10 @@ def registers(fragment, lane):
         for signal in statement._lhs_signals()  # not public; see harness.inner
     }
     matches = {name: re.fullmatch(r"(.*)_(\d)", name) for name in driven}
-    return {m[1]: driven[name] for name, m in matches.items() if m and int(m[2]) == lane}
+    numbered = {name: m for name, m in matches.items() if m}
+    copies = {n: driven[n] for n, m in numbered.items() if f"{m[1]}_0" not in driven}
+    own = {m[1]: driven[n] for n, m in numbered.items() if n not in copies and int(m[2]) == lane}
+    return copies | own
 
 
 def tables(fragment, lane, number):

@@ -123,7 +123,7 @@ def test_values_and_jobs_get_inside():
         ("self.job.ready.eq(~busy)", "self.job.ready.eq(1)"),
         ("ends.eq(tokens[-1].last)", "ends.eq(tokens[-2].last)"),
         ("ends.eq(tokens[-1].last)", "ends.eq(tokens[-1].emits)"),
-        ("token.eq(tokens[1])", "token.eq(tokens[-1])"),
+        ("token.eq(tokens[Accumulators.latency(self.config)])", "token.eq(tokens[-1])"),
     ],
 )
 def test_a_job_that_ends_too_early_or_twice_is_found(was, instead):

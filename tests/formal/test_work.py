@@ -115,7 +115,7 @@ def held_by_mac(m, block):
     feeder, accumulators = part(block, "feeder"), part(block, "accumulators")
     nest = loops_inside(m, part(feeder, "nest", "loops"))
     layout, total = operation_layout(TINY), feeder.origins[0].job.valid + nest.valid
-    wait = TINY.rows - 1 + TINY.columns + Accumulators._WRITES
+    wait = Accumulators.done_latency(TINY)
     for fragment, stages in ((feeder, Feeder.latency(TINY)), (accumulators, wait)):
         for stage in range(stages):
             operation = data.View(layout, inner(fragment, f"operation_{stage}"))
@@ -125,7 +125,8 @@ def held_by_mac(m, block):
 
 def way(rows, columns):
     """Return the cycles of an operation from the feeder's loops to the last accumulator."""
-    return Feeder.latency(TINY) + rows - 1 + columns + Accumulators._WRITES
+    more = rows - TINY.rows + columns - TINY.columns
+    return Feeder.latency(TINY) + Accumulators.done_latency(TINY) + more
 
 
 #: Engines by name: the design, with so many jobs at most.

@@ -16,6 +16,7 @@ from .cache import cached, content_key
 from .design import TOP, Design, make_design
 from .families import FAMILIES
 from .family import Family
+from .flat_module import FlatModule
 from .netlist import count_blocks, read_cells
 from .timing import Timing, read_timing
 from .tools import YOSYS
@@ -163,7 +164,8 @@ def build_board(
 
 def _synthesis_key(design: Design, family: Family) -> str:
     maps = family.map_texts.values()
-    finish = (inspect.getsource(sys.modules[step.__module__]) for step in family.finish)
+    changing = (FlatModule, *family.finish) if family.finish else ()
+    finish = (inspect.getsource(sys.modules[step.__module__]) for step in changing)
     return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, *finish)
 
 
@@ -183,8 +185,9 @@ def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
     YOSYS.run(["-p", script], folder, watch, log="synthesis.log")
     if family.finish:
         netlist = json.loads((folder / "top.json").read_text(encoding="utf-8"))
+        module = FlatModule(netlist["modules"][TOP])
         for step in family.finish:
-            step(netlist["modules"][TOP])
+            step(module)
         (folder / "top.json").write_text(json.dumps(netlist), encoding="utf-8")
 
 

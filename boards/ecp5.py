@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .clocks import make_ecp5_clock
+from .copies import copy_drivers
 from .family import Family
 from .global_nets import reset_globally
 from .lut_entries import enter_by_luts
@@ -17,7 +18,7 @@ _PACKAGES = {"BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381"}
 
 
 #: The placer is asked for more than the clock: it stops where it believes to have enough.
-_MORE = 1.25
+_MORE = 1.5
 
 
 def _aim(clock_hz: int) -> str:
@@ -34,6 +35,8 @@ def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
         # clock a sixth slower, and the other router takes hours. A cell that finds no place at once
         # may look on.
         *("--placer", "heap", "--placer-heap-cell-placement-timeout", "0"),
+        # Late nets count for more than others, and only the latest ones.
+        *("--placer-heap-timingweight", "25", "--placer-heap-critexp", "3"),
         *("--router", "router2", "--timing-allow-fail"),
     )
 
@@ -62,5 +65,5 @@ FAMILY = Family(
     memory_bits={"DP16KD": 16_384},
     models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
     our_models=("models_ecp5.v",),
-    finish=(enter_by_luts, reset_globally),
+    finish=(reset_globally, copy_drivers, enter_by_luts),
 )

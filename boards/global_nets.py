@@ -1,7 +1,7 @@
 """An ECP5's global network for nets that reset thousands of flip-flops."""
 
-from collections import Counter
-from typing import Any
+from .copies import copy_register
+from .flat_module import FlatModule
 
 __all__ = ["LEAST_RESETS", "reset_globally"]
 
@@ -9,7 +9,7 @@ __all__ = ["LEAST_RESETS", "reset_globally"]
 LEAST_RESETS = 1_000
 
 
-def reset_globally(module: dict[str, Any]) -> None:
+def reset_globally(module: FlatModule) -> None:
     """Bring a net that resets very many flip-flops to them by a global network.
 
     Clocks alone are put there by nextpnr. As an ordinary net, the reset of the accelerator's run
@@ -18,35 +18,15 @@ def reset_globally(module: dict[str, Any]) -> None:
 
     Parameters
     ----------
-    module : dict
-        A flat module of Yosys' JSON, which is changed.
+    module : FlatModule
+        An ECP5's netlist, which is changed.
     """
-    cells, names = module["cells"], module["netnames"]
-    flip_flops = [cell for cell in cells.values() if cell["type"] == "TRELLIS_FF"]
-    resets = Counter(_reset(cell) for cell in flip_flops)
-    connected = (bits for cell in cells.values() for bits in cell["connections"].values())
-    named = (name["bits"] for name in names.values())
-    used = (bit for bits in (*connected, *named) for bit in bits if isinstance(bit, int))
-    new = 1 + max(used, default=1)
-    for net, count in resets.items():
-        if not isinstance(net, int) or count < LEAST_RESETS:
+    for net, readers in list(module.readers.items()):
+        resets = [pin for pin in readers if pin.port == "LSR"]
+        if len(resets) < LEAST_RESETS:
             continue
-        cells[f"reset_{net}_buffer"] = {
-            "hide_name": 1,
-            "type": "DCCA",
-            "parameters": {},
-            "attributes": {},
-            "port_directions": {"CLKI": "input", "CE": "input", "CLKO": "output"},
-            "connections": {"CLKI": [net], "CE": ["1"], "CLKO": [new]},
-        }
-        names[f"reset_{net}_global"] = {"hide_name": 1, "bits": [new], "attributes": {}}
-        for cell in flip_flops:
-            if _reset(cell) == net:
-                cell["connections"]["LSR"] = [new]
-        new += 1
-
-
-def _reset(cell: dict[str, Any]) -> int | str | None:
-    """Return the net, or constant, that resets a flip-flop."""
-    net: int | str | None = cell["connections"].get("LSR", [None])[0]
-    return net
+        # The way to the network is long, and so begins in a register that leads nowhere else.
+        source = copy_register(module, net) if module.kind(net) == "TRELLIS_FF" else net
+        buffered = module.add(f"reset_{net}_buffer", "DCCA", {"CLKI": source, "CE": "1"}, "CLKO")
+        for pin in resets:
+            module.move(pin, buffered)

@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from shiftloom.boards import global_nets
+from shiftloom.boards.flat_module import FlatModule
 from shiftloom.boards.global_nets import reset_globally
 
 FLIP_FLOP = {"CLK": "input", "LSR": "input", "CE": "input", "Q": "output"}
@@ -32,7 +33,7 @@ def module(monkeypatch):
 
 def test_only_resets_of_a_net_with_many_go_by_the_global_network(module):
     before = copy.deepcopy(module)
-    reset_globally(module)
+    reset_globally(FlatModule(module))
     (added,) = module["cells"].keys() - before["cells"].keys()
     buffer = module["cells"].pop(added)
     assert buffer["type"] == "DCCA"
@@ -42,8 +43,20 @@ def test_only_resets_of_a_net_with_many_go_by_the_global_network(module):
     assert module["cells"] == before["cells"]
 
 
+def test_the_way_to_the_network_begins_in_a_register_of_its_own(module):
+    module["cells"]["reset"] = flip_flop("0", RESET)
+    before = copy.deepcopy(module["cells"]["reset"])
+    reset_globally(FlatModule(module))
+    (buffer,) = (cell for cell in module["cells"].values() if cell["type"] == "DCCA")
+    (source,) = buffer["connections"]["CLKI"]
+    (copied,) = (c for c in module["cells"].values() if c["connections"].get("Q") == [source])
+    assert source != RESET
+    before["connections"]["Q"] = [source]
+    assert copied == before
+
+
 def test_nets_with_few_stay_as_they_are(module, monkeypatch):
     monkeypatch.setattr(global_nets, "LEAST_RESETS", 4)
     before = copy.deepcopy(module)
-    reset_globally(module)
+    reset_globally(FlatModule(module))
     assert module == before

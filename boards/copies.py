@@ -1,0 +1,56 @@
+"""Copies of an ECP5's registers and tables that lead to more cells than lie near each other."""
+
+import re
+from itertools import pairwise
+
+from .flat_module import FlatModule, Pin
+
+__all__ = ["GROUP", "MOST_READERS", "copy_drivers", "copy_register"]
+
+#: Cells that a net may lead to before its driver is copied, and those that each copy leads to.
+MOST_READERS, GROUP = 40, 20
+
+_COPIED = ("TRELLIS_FF", "LUT4")
+
+
+def copy_drivers(module: FlatModule) -> None:
+    """Give a register or table that leads to very many cells copies, each for some of them.
+
+    What all lanes or columns read lies far from most of them, and so its net is among the slowest
+    ones. With copies, which read the same, only the wires to the copies are long. Which cells
+    share one follows from names: those of a lane lie near each other.
+
+    Parameters
+    ----------
+    module : FlatModule
+        An ECP5's netlist, which is changed.
+    """
+    labels = module.labels()
+
+    def order(pin: Pin) -> list[tuple[bool, int, str]]:
+        """Sort by the name of what a register holds, or of a table; numbers as numbers."""
+        held = module.cells[pin.cell]["connections"].get("Q", [pin.cell])[0]
+        parts = re.split(r"(\d+)", labels.get(held, pin.cell))
+        return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+    wide = [net for net, pins in module.readers.items() if len(pins) > MOST_READERS]
+    for net in sorted(wide, key=lambda net: -len(module.readers[net])):
+        if module.kind(net) not in _COPIED:
+            continue
+        readers = sorted(module.readers[net], key=order)
+        groups = -(-len(readers) // GROUP)
+        bounds = [number * len(readers) // groups for number in range(1, groups + 1)]
+        for first, end in pairwise(bounds):
+            copied = copy_register(module, net)
+            for pin in readers[first:end]:
+                module.move(pin, copied)
+
+
+def copy_register(module: FlatModule, net: int) -> int:
+    """Copy what drives a net, and the table in front of it if there is one; return the new net."""
+    copied = module.copy(net)
+    data = Pin(module.drivers[copied].cell, "DI", 0)
+    before = module.cells[data.cell]["connections"].get("DI", ["0"])[0]
+    if module.kind(before) == "LUT4":
+        module.move(data, module.copy(before))
+    return copied

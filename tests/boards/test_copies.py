@@ -1,0 +1,93 @@
+"""Copies of what leads to very many cells: who reads which, and nothing else comes out."""
+
+import copy
+
+import pytest
+
+from shiftloom.boards import copies
+from shiftloom.boards.copies import copy_drivers
+from shiftloom.boards.flat_module import FlatModule
+from shiftloom.boards.tools import ToolError
+
+from .netlists import cell, claim_equal, needs_yosys
+
+FLIP_FLOP = {"CLK": "input", "DI": "input", "Q": "output"}
+TABLE = {"A": "input", "Z": "output"}
+LANES = (10, 2, 1, 0, 11)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Two cells are many already."""
+    monkeypatch.setattr(copies, "MOST_READERS", 2)
+    monkeypatch.setattr(copies, "GROUP", 2)
+
+
+@pytest.fixture
+def module():
+    """Return a table in front of a flip-flop that five lanes read, one of which two cells read."""
+    cells = {"table": cell("LUT4", TABLE, 3, 4), "register": cell("TRELLIS_FF", FLIP_FLOP, 2, 4, 5)}
+    for place, lane in enumerate(LANES):
+        cells[f"lane_{lane}"] = cell("LUT4", TABLE, 5, 10 + place)
+    cells |= {f"few_{n}": cell("LUT4", TABLE, 10, 20 + n) for n in range(2)}
+    return {"cells": cells, "netnames": {"far": {"bits": [40]}}}
+
+
+def read_by(module, lane):
+    """Return what drives the input of a lane, and what drives that."""
+    flat = FlatModule(module)
+    register = flat.drivers[flat.cells[f"lane_{lane}"]["connections"]["A"][0]].cell
+    return register, flat.drivers[flat.cells[register]["connections"]["DI"][0]].cell
+
+
+def test_neighbours_share_a_copy(module):
+    copy_drivers(FlatModule(module))
+    registers = {lane: read_by(module, lane)[0] for lane in LANES}
+    assert registers[0] == "register"
+    assert registers[1] == registers[2] and registers[10] == registers[11]
+    assert len(set(registers.values())) == 3
+
+
+def test_a_copy_brings_its_table_and_reads_the_same(module):
+    before = copy.deepcopy(module)
+    copy_drivers(FlatModule(module))
+    for lane in (1, 10):
+        register, table = read_by(module, lane)
+        assert register != "register" and table != "table"
+        for copied, of in ((register, "register"), (table, "table")):
+            assert module["cells"][copied]["type"] == before["cells"][of]["type"]
+        assert module["cells"][table]["connections"]["A"] == [3]
+        assert module["cells"][register]["connections"]["CLK"] == [2]
+
+
+def test_what_leads_to_few_stays_as_it_is(module, monkeypatch):
+    monkeypatch.setattr(copies, "MOST_READERS", len(LANES))
+    before = copy.deepcopy(module)
+    copy_drivers(FlatModule(module))
+    assert module == before
+
+
+def forget(module):
+    """Make copies of registers read nothing."""
+    copy_drivers(module)
+    for name, found in module.cells.items():
+        if found["type"] == "TRELLIS_FF" and "_copy_" in name:
+            found["connections"]["DI"] = ["0"]
+
+
+@pytest.fixture
+def each_alone(monkeypatch):
+    """No two cells share what they read."""
+    monkeypatch.setattr(copies, "MOST_READERS", 1)
+    monkeypatch.setattr(copies, "GROUP", 1)
+
+
+@needs_yosys
+def test_what_comes_out_stays_the_same(tmp_path, each_alone):
+    claim_equal(tmp_path, copy_drivers)
+
+
+@needs_yosys
+def test_other_copies_are_found(tmp_path, each_alone):
+    with pytest.raises(ToolError, match="proof did fail"):
+        claim_equal(tmp_path, forget)

@@ -17,7 +17,7 @@ from .design import TOP, Design, make_design
 from .families import FAMILIES
 from .family import Family
 from .flat_module import FlatModule
-from .netlist import count_blocks, read_cells
+from .netlist import count_blocks, read_module
 from .timing import Timing, read_timing
 from .tools import YOSYS
 
@@ -137,7 +137,8 @@ def build_board(
     key = _synthesis_key(design, family)
     synthesize = timed("synthesis", lambda: _synthesize(family, folder, tell))
     cached(key, ("top.json",), folder, synthesize)
-    if shortage := family.shortage(read_cells(folder / "top.json", TOP)):
+    module = read_module(folder / "top.json", TOP)
+    if shortage := family.shortage(module):
         raise BoardError(f"{config.name} does not fit {board.name}: it needs {shortage}")
 
     arguments = tuple(family.place(design.platform, clock_hz, seed))
@@ -156,7 +157,7 @@ def build_board(
         clock_hz=clock_hz,
         memory_bytes=memory_bytes,
         seed=seed,
-        blocks=count_blocks(folder / "top.json", TOP, family),
+        blocks=count_blocks(module, family),
         timing=read_timing(folder / "report.json"),
         seconds=seconds,
     )

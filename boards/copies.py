@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from .flat_module import FlatModule, Pin
 
-__all__ = ["GROUP", "MOST_READERS", "copy_drivers", "copy_register"]
+__all__ = ["GROUP", "MOST_READERS", "copy_driver", "copy_drivers"]
 
 #: Cells that a net may lead to before its driver is copied, and those that each copy leads to.
 MOST_READERS, GROUP = 40, 20
@@ -41,12 +41,12 @@ def copy_drivers(module: FlatModule) -> None:
         groups = -(-len(readers) // GROUP)
         bounds = [number * len(readers) // groups for number in range(1, groups + 1)]
         for first, end in pairwise(bounds):
-            copied = copy_register(module, net)
+            copied = copy_driver(module, net)
             for pin in readers[first:end]:
                 module.move(pin, copied)
 
 
-def copy_register(module: FlatModule, net: int) -> int:
+def copy_driver(module: FlatModule, net: int) -> int:
     """Copy what drives a net, and the table in front of it if there is one; return the new net."""
     copied = module.copy(net)
     data = Pin(module.drivers[copied].cell, "DI", 0)

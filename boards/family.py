@@ -11,7 +11,7 @@ from .tools import Tool
 __all__ = ["Family"]
 
 
-def _none(cells: Mapping[str, Mapping[str, Any]]) -> str:
+def _none(module: FlatModule) -> str:
     return ""
 
 
@@ -54,7 +54,7 @@ class Family:
     maps : tuple of str
         Files of this package that ``synthesis`` reads.
     shortage : callable
-        Returns of which cells a design needs more than there are, from those that it has; empty
+        Returns of which cells a design needs more than there are, from its netlist; empty
         where it may fit. Placers find out late or never.
     untimed : str
         Cells whose delays the tools do not know, if there are any: no path through them counts
@@ -83,7 +83,7 @@ class Family:
     untimed: str = ""
     aim: Callable[[int], str] = _as_asked
     finish: tuple[Callable[[FlatModule], None], ...] = ()
-    shortage: Callable[[Mapping[str, Mapping[str, Any]]], str] = _none
+    shortage: Callable[[FlatModule], str] = _none
 
     @property
     def map_texts(self) -> dict[str, str]:

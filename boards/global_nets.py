@@ -1,6 +1,6 @@
 """An ECP5's global network for nets that reset thousands of flip-flops."""
 
-from .copies import copy_register
+from .copies import copy_driver
 from .flat_module import FlatModule
 
 __all__ = ["LEAST_RESETS", "reset_globally"]
@@ -26,7 +26,7 @@ def reset_globally(module: FlatModule) -> None:
         if len(resets) < LEAST_RESETS:
             continue
         # The way to the network is long, and so begins in a register that leads nowhere else.
-        source = copy_register(module, net) if module.kind(net) == "TRELLIS_FF" else net
+        source = copy_driver(module, net) if module.kind(net) == "TRELLIS_FF" else net
         buffered = module.add(f"reset_{net}_buffer", "DCCA", {"CLKI": source, "CE": "1"}, "CLKO")
         for pin in resets:
             module.move(pin, buffered)

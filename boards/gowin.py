@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .family import Family
+from .flat_module import FlatModule
 from .gowin_clock import make_gowin_clock
-from .netlist import Cells, count_alone
+from .netlist import count_alone
 from .tools import NEXTPNR_GOWIN, PACK_GOWIN
 
 __all__ = ["FAMILY"]
@@ -35,14 +36,14 @@ _HAS = {"LUTs": 20_736, "flip-flops": 15_552}
 _MEMORY_TAKES = {"LUTs": 8, "flip-flops": 6}
 
 
-def _shortage(cells: Cells) -> str:
+def _shortage(module: FlatModule) -> str:
     """Count with what distributed memories take as a whole, and flip-flops without logic."""
-    types = Counter(cell["type"] for cell in cells.values())
+    types = Counter(cell["type"] for cell in module.cells.values())
     needs = {}
     for name, kinds in (("LUTs", _LUTS), ("flip-flops", _FLIP_FLOPS)):
         own = sum(types[kind] for kind in kinds)
         needs[name] = own + _MEMORY_TAKES[name] * types["RAM16SDP4"]
-    needs["LUTs"] += count_alone(cells, _FLIP_FLOPS, _LUTS)
+    needs["LUTs"] += count_alone(module, _FLIP_FLOPS, _LUTS)
     return " and ".join(
         f"{needs[name]:,} {name} of {has:,}" for name, has in _HAS.items() if needs[name] > has
     )

@@ -60,6 +60,42 @@ def test_a_copy_brings_its_table_and_reads_the_same(module):
         assert module["cells"][register]["connections"]["CLK"] == [2]
 
 
+def test_a_table_that_leads_to_many_has_copies_too(module):
+    module["cells"]["register"]["connections"]["DI"] = ["0"]
+    for lane in LANES:
+        module["cells"][f"lane_{lane}"]["connections"]["A"] = [4]
+    before = set(module["cells"])
+    copy_drivers(FlatModule(module))
+    copied = [module["cells"][name] for name in set(module["cells"]) - before]
+    assert [found["type"] for found in copied] == ["LUT4"] * 2
+    assert all(found["connections"]["A"] == [3] for found in copied)
+
+
+@pytest.mark.parametrize("kind", ["DCCA", "DP16KD", "TRELLIS_DPR16X4", "MULT18X18D", "CCU2C"])
+def test_nothing_else_is_copied(module, kind):
+    module["cells"]["register"]["type"] = kind
+    before = copy.deepcopy(module)
+    copy_drivers(FlatModule(module))
+    assert module == before
+
+
+def test_registers_are_near_each_other_by_what_they_hold(module):
+    """Their cells' names say less, for synthesis makes them."""
+    names = {10 + place: f"held[{lane}]" for place, lane in enumerate(LANES)}
+    for lane, name in zip(LANES, ("e", "b", "a", "c", "d"), strict=True):
+        (held,) = module["cells"][f"lane_{lane}"]["connections"]["Z"]
+        flip_flop = cell("TRELLIS_FF", FLIP_FLOP, 2, 5, held)
+        module["cells"][f"lane_{lane}"] = cell("LUT4", TABLE, 3, 50 + lane)
+        module["cells"][name] = flip_flop
+        module["netnames"][names[held]] = {"bits": [held]}
+    copy_drivers(FlatModule(module))
+    read = {n: module["cells"][n]["connections"]["DI"][0] for n in "abcde"}
+    # Lanes 0; 1 and 2; 10 and 11.
+    assert read["c"] == 5
+    assert read["a"] == read["b"] and read["e"] == read["d"]
+    assert len(set(read.values())) == 3
+
+
 def test_what_leads_to_few_stays_as_it_is(module, monkeypatch):
     monkeypatch.setattr(copies, "MOST_READERS", len(LANES))
     before = copy.deepcopy(module)

@@ -18,7 +18,7 @@ _PACKAGES = {"BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381"}
 
 
 #: The placer is asked for more than the clock: it stops where it believes to have enough.
-_MORE = 1.5
+_MORE = 1.333
 
 
 def _aim(clock_hz: int) -> str:

@@ -92,14 +92,14 @@ class BitArray(wiring.Component):
         def later(value, cycles, name):
             return delayed(m, value, cycles, name, reset_less=True)
 
-        # Weights come from afar, so that what there is to wait is waited for at the beginning.
-        wait = BitColumn.entry(config)
-        operands = later(self.operands, wait, "entering")[-1]
+        # Weights come from afar: with ``pipeline`` they wait here, and operands in their products.
+        wait = config.pipeline
+        operands, entered = self.operands, later(self.operands, wait, "entered")[-1]
         loads, weights, counted = self._loads(m, wait)
         # What column c needs some cycles after its operand lies so many plus c further on.
         controls = later(self._decoded(m), wait + config.columns + counts + 3, "control")[wait:]
         swaps = later(self.swap, wait + config.columns + counts + 1, "swap")[wait:]
-        shared = self._shared(m, operands, *controls[counts - 1 : counts + 1])
+        shared = self._shared(m, entered, *controls[counts - 1 : counts + 1])
         shared = later(shared, config.columns, "shared")
         loaded = later(loads, counts, "loaded")[-1]
         ones = self._weight_ones(m, counted)

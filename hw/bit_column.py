@@ -54,6 +54,8 @@ class BitColumn(wiring.Component):
         To the column on the right, one cycle later.
     weights, load, swap : In
         Next weights; take them; put the next ones in use for the operand of the following cycle.
+        With ``pipeline``, of the same cycle: operands then arrive a cycle earlier, and products
+        have a register.
     ones, load_ones, swap_ones : In
         Likewise for the number of weights that are 1, less the last of them.
     bipolar : In(1)
@@ -92,15 +94,7 @@ class BitColumn(wiring.Component):
     @staticmethod
     def latency(config: Config) -> int:
         """Return the cycles from the operands to their total."""
-        return BitCount.latency(config.bit_lanes, bool(config.pipeline)) + 4
-
-    @classmethod
-    def entry(cls, config: Config) -> int:
-        """Return the cycles that the array may keep operands before they get here, 0 or 1.
-
-        Only with ``pipeline``, and where the total would have to wait otherwise.
-        """
-        return int(bool(config.pipeline) and array_latency(config) > cls.latency(config))
+        return BitCount.latency(config.bit_lanes, bool(config.pipeline)) + 4 + config.pipeline
 
     def elaborate(self, platform):
         m = Module()
@@ -114,7 +108,15 @@ class BitColumn(wiring.Component):
             m.d.sync += following.eq(self.weights)
         with m.If(self.swap):
             m.d.sync += weights.eq(following)
-        m.d.comb += [counter.operands.eq(self.operands), counter.weights.eq(weights)]
+        if self.config.pipeline:
+            # An adder's table then reads two bits of each lane less: so many wires meet in a column
+            # that the router finds no way for some of them otherwise.
+            products = Signal(lanes, reset_less=True)
+            used = Mux(self.swap, self.operands & following, self.operands & weights)
+            m.d.sync += products.eq(used)
+            m.d.comb += [counter.operands.eq(products), counter.weights.eq(~0)]
+        else:
+            m.d.comb += [counter.operands.eq(self.operands), counter.weights.eq(weights)]
 
         sums, finish = self._sum(m, counter), self.finish
         signed_sums = sums ^ finish.negative.replicate(len(sums))
@@ -122,7 +124,7 @@ class BitColumn(wiring.Component):
         m.d.sync += total.eq(Mux(finish.doubled, signed_sums << 1, signed_sums))
         with m.If(finish.nothing):
             m.d.sync += total.eq(0)
-        waits = array_latency(self.config) - self.latency(self.config) - self.entry(self.config)
+        waits = array_latency(self.config) - self.latency(self.config)
         for stage in range(waits):
             later = Signal.like(total, name=f"total_{stage}", reset_less=True)
             m.d.sync += later.eq(total)

@@ -11,6 +11,7 @@ from ..isa.reach import ADDRESS_BITS
 from .axi import beat_layout, burst_layout
 from .burst_splitter import BurstSplitter
 from .narrower import Narrower
+from .skid import Skid
 from .stream_queue import StreamQueue
 from .widener import Widener
 
@@ -73,6 +74,7 @@ class Fetch(wiring.Component):
         splitter = BurstSplitter(self.config, self.burst_beats)
         m.submodules.splitter = splitter
         m.submodules.queue = queue = StreamQueue(beat_layout(self.config), depth)
+        beats = self._beats_behind(m, queue)
 
         asked = Signal()
         room = Signal(range(depth + 1), init=depth)
@@ -87,7 +89,7 @@ class Fetch(wiring.Component):
             self.burst.p.beats.eq(splitter.o.p.beats),
             splitter.o.ready.eq(self.burst.ready & has_room),
         ]
-        freed = queue.o.valid & queue.o.ready
+        freed = beats.valid & beats.ready
         with m.If(splitter.i.valid & splitter.i.ready):
             m.d.sync += asked.eq(1)
         # Whether a burst goes is known late, and chooses between what would be left.
@@ -101,16 +103,24 @@ class Fetch(wiring.Component):
         connect(m, flipped(self.beat), queue.i)
         m.submodules.resizer = resizer = self._resizer()
         m.d.comb += [
-            resizer.i.valid.eq(queue.o.valid),
-            resizer.i.p.data.eq(queue.o.p.data),
-            resizer.i.p.error.eq(queue.o.p.error),
-            queue.o.ready.eq(resizer.i.ready),
+            resizer.i.valid.eq(beats.valid),
+            resizer.i.p.data.eq(beats.p.data),
+            resizer.i.p.error.eq(beats.p.error),
+            beats.ready.eq(resizer.i.ready),
             self.o.valid.eq(resizer.o.valid),
             self.o.p.bits.eq(resizer.o.p.data),
             self.o.p.error.eq(resizer.o.p.error),
             resizer.o.ready.eq(self.o.ready),
         ]
         return m
+
+    def _beats_behind(self, m, queue):
+        """Return the queue's beats; with ``pipeline`` behind a register, for its memory is slow."""
+        if not self.config.pipeline:
+            return queue.o
+        m.submodules.skid = skid = Skid(beat_layout(self.config))
+        connect(m, queue.o, skid.i)
+        return skid.o
 
     def _beats(self):
         shift = exact_log2(self.config.bus_bytes) - exact_log2(INSTRUCTION_BYTES)

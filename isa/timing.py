@@ -48,6 +48,7 @@ __all__ = [
     "feeder",
     "fetch_burst_beats",
     "fetch_queue_beats",
+    "fetch_register",
     "load_banks",
     "mac_done",
     "operand_check",
@@ -186,6 +187,11 @@ def decode_rest(config: Config) -> int:
 
     And from its entry to the first part of the next one, where it comes in parts.
     """
+    return config.pipeline
+
+
+def fetch_register(config: Config) -> int:
+    """Return the cycles from the head of fetch's queue of beats to what makes instructions."""
     return config.pipeline
 
 

@@ -22,7 +22,7 @@ __all__ = ["config_values", "declarations", "memory_values"]
 _DELAYS = (
     *("token", "queue_check", "decode_rest", "store_arrival", "operand_check", "mac_done"),
     *("accumulator_distance", "load_banks"),
-    *("transfer_rest", "vector_start", "pixel_done", "word_done"),
+    *("fetch_register", "transfer_rest", "vector_start", "pixel_done", "word_done"),
 )
 
 #: Members of Config in C++, in order.

@@ -10,6 +10,7 @@ from ...isa.timing import (
     decode_rest,
     fetch_burst_beats,
     fetch_queue_beats,
+    fetch_register,
 )
 from .agenda import NEVER
 from .engine_queue import EngineQueue, Wait
@@ -58,7 +59,7 @@ class Fetch:
         self._per_beat = max(1, config.bus_bytes // INSTRUCTION_BYTES)
         self._left = -(-length * INSTRUCTION_BYTES // config.bus_bytes)
         self._burst, self._depth = fetch_burst_beats(config), fetch_queue_beats(config)
-        self._queue = StreamQueue(self._depth)
+        self._queue = StreamQueue(self._depth, fetch_register(config))
         self._asked, self._asks = 0, FETCH_START
         self._rest = decode_rest(config)
         # The instruction that decoding has, or takes next: when it is complete, entered, is offered

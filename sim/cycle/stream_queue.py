@@ -14,6 +14,9 @@ class StreamQueue:
     ----------
     depth : int
         Payloads that it holds, the one in the output stage included.
+    register : int
+        1: a register stage follows, from which payloads are taken. It adds to what fits, so that
+        such a queue has no ``room``: who fills it counts.
 
     Attributes
     ----------
@@ -21,10 +24,10 @@ class StreamQueue:
         Cycles of the transfers in and out, as far as they are known.
     """
 
-    __slots__ = ("_inner", "pops", "writes")
+    __slots__ = ("_inner", "_taken", "pops", "writes")
 
-    def __init__(self, depth: int) -> None:
-        self._inner = depth - 1
+    def __init__(self, depth: int, register: int = 0) -> None:
+        self._inner, self._taken = depth - 1, QUEUE_READ + register
         self.writes: list[int] = []
         self.pops: list[int] = []
 
@@ -39,7 +42,7 @@ class StreamQueue:
 
     def offered(self, index: int) -> int:
         """Return from which cycle on a payload is offered; the one before must have left."""
-        taken = self.writes[index] + QUEUE_READ
+        taken = self.writes[index] + self._taken
         if index and self.pops[index - 1] > taken:
             taken = self.pops[index - 1]
         return taken + REGISTER

@@ -8,7 +8,7 @@ from shiftloom.isa.config import load_config
 from shiftloom.isa.instructions import Opcode
 from tests.cycle.equality import LATENCIES, assert_equal
 from tests.cycle.programs import random_program
-from tests.sim.cases import BITS, DEEP, END, NARROW, TINY, as_program, work
+from tests.sim.cases import BITS, DEEP, DEEP_WIDE, END, NARROW, TINY, as_program, work
 from tests.support.programs import compute_program, config_instruction, copy_program
 
 pytestmark = pytest.mark.rtl
@@ -30,7 +30,7 @@ def computations(config, seed):
     return as_program(config, instructions, contents[0], region_bytes=LARGE)
 
 
-@QUICK
+@pytest.mark.parametrize("config", [TINY, NARROW, BITS, DEEP, DEEP_WIDE], ids=lambda c: c.name)
 @LATENCY
 def test_transfers(engine_of, config, latency):
     for seed in range(20):

@@ -1,5 +1,6 @@
 """BitArray against sums of bits: all signs, kinds and lanes."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -92,13 +93,14 @@ def check(simulate, design, dut, work, seed):
         assert got == expected(control, operands[index], weights[index // INTERVAL]), control
 
 
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("form", ["generic", pytest.param("ecp5", marks=pytest.mark.slow)])
-def test_products_of_planes(simulate, monkeypatch, form):
+def test_products_of_planes(simulate, monkeypatch, form, pipeline):
     work = controls([2, 63, LANES]) * 8
     pauses = [{**control, "valid": 0} for control in work[::9]]
     work = [(work + pauses)[n] for n in np.random.default_rng(1).permutation(len(work + pauses))]
     monkeypatch.setattr(and_adder, "Instance", Cell)
-    dut = BitArray(CONFIG)
+    dut = BitArray(replace(CONFIG, pipeline=pipeline))
     check(simulate, OnEcp5(dut) if form == "ecp5" else dut, dut, work, seed=2)
 
 

@@ -49,8 +49,9 @@ def fetch(simulate, config, memory, length, *, stalls=0.0, bad=(), timeout=10_00
 @pytest.mark.parametrize("stalls", [0.0, 0.6])
 @pytest.mark.parametrize("length", [1, 45])
 @pytest.mark.parametrize("bus_bytes", [4, 16, 32, 64])
-def test_instructions_arrive_in_order(simulate, bus_bytes, length, stalls):
-    config = dataclasses.replace(TINY, bus_bytes=bus_bytes, burst_beats=16)
+@pytest.mark.parametrize("pipeline", [0, 1])
+def test_instructions_arrive_in_order(simulate, pipeline, bus_bytes, length, stalls):
+    config = dataclasses.replace(TINY, bus_bytes=bus_bytes, burst_beats=16, pipeline=pipeline)
     memory = random.Random(bus_bytes).randbytes(0x2000)
     received, bursts = fetch(simulate, config, memory, length, stalls=stalls)
     end = PROGRAM + length * INSTRUCTION_BYTES

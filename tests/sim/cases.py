@@ -14,6 +14,7 @@ from tests.support.programs import config_instruction
 __all__ = [
     "BITS",
     "DEEP",
+    "DEEP_WIDE",
     "END",
     "NARROW",
     "TINY",
@@ -70,8 +71,9 @@ BITS = Config(
     bit_lanes=64,
 )
 
-#: The same with more registers, and later.
+#: More registers, and later; with parts of instructions in a beat, and with two of them.
 DEEP = replace(BITS, name="deep", pipeline=1)
+DEEP_WIDE = replace(WIDE, name="deep_wide", pipeline=1)
 
 END = Instruction(Opcode.END, {})
 

@@ -51,7 +51,8 @@ struct Instruction {
 
 // In which cycles payloads enter a queue and leave it.
 struct StreamQueue {
-    explicit StreamQueue(int64_t depth) : inner(depth - 1) {}
+    explicit StreamQueue(int64_t depth, int64_t behind = 0)
+        : inner(depth - 1), taken_after(QUEUE_READ + behind) {}
 
     Time room() const {
         const int64_t index = static_cast<int64_t>(writes.size()) - inner;
@@ -60,12 +61,12 @@ struct StreamQueue {
     }
 
     Time offered(int64_t index) const {
-        Time taken = writes[index] + QUEUE_READ;
+        Time taken = writes[index] + taken_after;
         if (index) taken = std::max(taken, pops[index - 1]);
         return taken + REGISTER;
     }
 
-    int64_t inner;
+    int64_t inner, taken_after;
     std::vector<Time> writes, pops;
 };
 

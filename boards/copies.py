@@ -1,14 +1,17 @@
 """Copies of an ECP5's registers and tables that lead to more cells than lie near each other."""
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from .flat_module import FlatModule, Pin
 
 __all__ = ["GROUP", "MOST_READERS", "copy_driver", "copy_drivers"]
 
-#: Cells that a net may lead to before its driver is copied, and those that each copy leads to.
-MOST_READERS, GROUP = 40, 20
+#: Inputs that a net may lead to before its driver is copied, and those that each copy leads to; an
+#: input of a memory, which lies in one of few columns of the chip, counts as several.
+MOST_READERS, GROUP = 28, 20
+_MEMORY, _MEMORY_INPUTS = "DP16KD", 5
 
 _COPIED = ("TRELLIS_FF", "LUT4")
 
@@ -27,18 +30,22 @@ def copy_drivers(module: FlatModule) -> None:
     """
     labels = module.labels()
 
+    def weight(pins: Iterable[Pin]) -> int:
+        kinds = (module.cells[pin.cell]["type"] for pin in pins)
+        return sum(_MEMORY_INPUTS if kind == _MEMORY else 1 for kind in kinds)
+
     def order(pin: Pin) -> list[tuple[bool, int, str]]:
         """Sort by the name of what a register holds, or of a table; numbers as numbers."""
         held = module.cells[pin.cell]["connections"].get("Q", [pin.cell])[0]
         parts = re.split(r"(\d+)", labels.get(held, pin.cell))
         return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
-    wide = [net for net, pins in module.readers.items() if len(pins) > MOST_READERS]
-    for net in sorted(wide, key=lambda net: -len(module.readers[net])):
-        if module.kind(net) not in _COPIED:
-            continue
+    kinds = {net: module.kind(net) for net in module.readers}
+    weights = {n: weight(pins) for n, pins in module.readers.items() if kinds[n] in _COPIED}
+    wide = [net for net in weights if weights[net] > MOST_READERS]
+    for net in sorted(wide, key=lambda net: -weights[net]):
         readers = sorted(module.readers[net], key=order)
-        groups = -(-len(readers) // GROUP)
+        groups = min(-(-weight(readers) // GROUP), len(readers))
         bounds = [number * len(readers) // groups for number in range(1, groups + 1)]
         for first, end in pairwise(bounds):
             copied = copy_driver(module, net)

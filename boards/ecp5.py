@@ -8,6 +8,7 @@ from .copies import copy_drivers
 from .family import Family
 from .global_nets import reset_globally
 from .lut_entries import enter_by_luts
+from .resets_first import place_resets_first
 from .tools import NEXTPNR_ECP5, PACK_ECP5
 
 __all__ = ["FAMILY"]
@@ -65,5 +66,5 @@ FAMILY = Family(
     memory_bits={"DP16KD": 16_384},
     models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
     our_models=("models_ecp5.v",),
-    finish=(reset_globally, copy_drivers, enter_by_luts),
+    finish=(reset_globally, copy_drivers, enter_by_luts, place_resets_first),
 )

@@ -37,8 +37,7 @@ class FlatModule:
         self._names: dict[str, dict[str, Any]] = module["netnames"]
         self.drivers: dict[int, Pin] = {}
         self.readers: dict[int, list[Pin]] = {}
-        for name in self.cells:
-            self._connect(name)
+        self._connect_all()
         named = (bit for name in self._names.values() for bit in name["bits"])
         numbers = (bit for bit in named if isinstance(bit, int))
         self._last = max((*numbers, *self.drivers, *self.readers), default=1)
@@ -90,6 +89,13 @@ class FlatModule:
         bits[pin.bit] = net
         self.readers.setdefault(net, []).append(pin)
 
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give cells other names."""
+        cells = {names.get(name, name): cell for name, cell in self.cells.items()}
+        self.cells.clear()
+        self.cells.update(cells)
+        self._connect_all()
+
     def _drive(self, name: str, cell: dict[str, Any], output: str) -> int:
         self._last += 1
         cell["connections"][output] = [self._last]
@@ -97,6 +103,12 @@ class FlatModule:
         self._names[f"{name}_{output}"] = {"hide_name": 1, "bits": [self._last], "attributes": {}}
         self._connect(name)
         return self._last
+
+    def _connect_all(self) -> None:
+        self.drivers.clear()
+        self.readers.clear()
+        for name in self.cells:
+            self._connect(name)
 
     def _connect(self, name: str) -> None:
         cell = self.cells[name]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .family import Family
 from .flat_module import FlatModule
+from .resets_first import FIRST
 
 __all__ = ["KINDS", "block_of", "count_alone", "count_blocks", "read_module"]
 
@@ -24,7 +25,7 @@ _REST = "(between blocks)"
 
 def block_of(name: str) -> str:
     """Return the block that a signal's or cell's full name belongs to."""
-    parts = name.split(".")[:-1]
+    parts = name.removeprefix(FIRST).split(".")[:-1]
     while parts and parts[0] in _COMMON:
         parts.pop(0)
     return ".".join(parts[:_DEPTH]) or _REST

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .resets_first import FIRST
+
 __all__ = ["Step", "Timing", "read_timing"]
 
 #: What synthesis appends to the names of signals.
@@ -74,7 +76,7 @@ def _named(steps: list[dict[str, Any]]) -> tuple[Step, ...]:
     at = 0.0
     for step in steps:
         at += step["delay"]
-        name = _SUFFIX.sub("", step.get("net", "") or step["to"]["cell"])
+        name = _SUFFIX.sub("", step.get("net", "") or step["to"]["cell"].removeprefix(FIRST))
         if name and (not found or found[-1].signal != name):
             found.append(Step(signal=name, at=round(at, 2)))
     return tuple(found)

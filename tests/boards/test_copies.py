@@ -71,6 +71,15 @@ def test_a_table_that_leads_to_many_has_copies_too(module):
     assert all(found["connections"]["A"] == [3] for found in copied)
 
 
+def test_memories_count_as_several(module, monkeypatch):
+    monkeypatch.setattr(copies, "MOST_READERS", 10)
+    monkeypatch.setattr(copies, "GROUP", 10)
+    for lane in LANES[:3]:
+        module["cells"][f"lane_{lane}"]["type"] = "DP16KD"
+    copy_drivers(FlatModule(module))
+    assert len({read_by(module, lane)[0] for lane in LANES}) == 2
+
+
 @pytest.mark.parametrize("kind", ["DCCA", "DP16KD", "TRELLIS_DPR16X4", "MULT18X18D", "CCU2C"])
 def test_nothing_else_is_copied(module, kind):
     module["cells"]["register"]["type"] = kind

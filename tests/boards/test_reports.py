@@ -27,6 +27,7 @@ def module_of(cells):
         ("system.accelerator.machine.compute.mac.array.column_3.product_1", "compute.mac.array"),
         ("system.accelerator.control.enable", "control"),
         ("system.link.receiver.count", "link.receiver"),
+        ("zz.system.link.receiver.count", "link.receiver"),
         ("led", "(between blocks)"),
     ],
 )
@@ -65,7 +66,7 @@ def test_the_path_of_the_slowest_clock(tmp_path):
         step("logic", 0.4, "block.sum_CCU2C_S0"),
         step("routing", 0.0, "x", "block.sum_CCU2C_S0_COUT"),
         step("logic", 0.25, "block.sum_CCU2C_S0_1"),
-        step("setup", 0.25, "block.next_TRELLIS_FF_Q"),
+        step("setup", 0.25, "zz.block.next_TRELLIS_FF_Q"),
     ]
     report = {
         "fmax": {"slow": {"achieved": 40.0}, "fast": {"achieved": 90.0}},

@@ -20,7 +20,7 @@ def board() -> Board:
         platform=_platform,
         oscillator="clk25",
         oscillator_hz=25_000_000,
-        clock_hz=65_000_000,
+        clock_hz=75_000_000,
         baud=1_000_000,
         memory_bytes=131_072,
         loader="openFPGALoader -b ulx3s {}",

@@ -135,7 +135,7 @@ def damage(frame, rng):
     return bytes(frame)
 
 
-def test_ten_thousand_frames_of_which_half_are_damaged(port):
+def test_ten_thousand_frames_of_which_half_are_damaged(port, config):
     rng, expected = random.Random(7), bytearray(4 * 10_000)
     reference, answers, tags, stream = Decoder(), Decoder(), [], b""
     intact = set()
@@ -168,6 +168,7 @@ def test_ten_thousand_frames_of_which_half_are_damaged(port):
     assert {found.status for found in received} == {ReplyStatus.OK} and answers.damaged == 0
     host = Host(port)
     assert host.read(0, len(expected)) == expected
-    assert host.link_word(LinkWord.DAMAGED_FRAMES) == reference.damaged
+    counts = 1 << (12 if config.serial else 32)  # a serial machine's link counts modulo 4,096
+    assert host.link_word(LinkWord.DAMAGED_FRAMES) == reference.damaged % counts
     assert host.link_word(LinkWord.OVERRUNS) == 0
     assert host.repeated == 0

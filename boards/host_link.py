@@ -119,9 +119,7 @@ class HostLink(wiring.Component):
             with m.State("CHECK"):  # the first word comes from the receiver's buffer
                 m.next = "ANSWER"
                 with m.If((task.status == ReplyStatus.OK) & task.writes):
-                    m.next = "ARRIVE"
-            with m.State("ARRIVE"):  # the buffer gives it late in a cycle
-                m.next = "WRITE"
+                    m.next = "WRITE"
             with m.State("WRITE"):
                 m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
                 with m.If(bus.ready):
@@ -132,7 +130,7 @@ class HostLink(wiring.Component):
             with m.State("FETCH"):  # the next one comes a cycle later
                 m.next = "READ"
                 with m.If(task.writes):
-                    m.next = "ARRIVE"
+                    m.next = "WRITE"
         return m
 
     def _answer_states(self, m, reply, bus, task, busy):
@@ -196,8 +194,6 @@ class HostLink(wiring.Component):
         bus = word_bus_signature().create()
         address = data.View(_ADDRESS, task.address)
         words = {Area.MEMORY: self.memory, Area.REGISTERS: self.registers}
-        written = Signal(WORD_BITS, reset_less=True)
-        m.d.sync += written.eq(receiver.read_data)
         # What a word is read from is known for a cycle, as the last word is.
         ready, choices = [], []
         for area, port in words.items():
@@ -207,7 +203,7 @@ class HostLink(wiring.Component):
                 port.valid.eq(bus.valid & chosen),
                 port.write.eq(bus.write),
                 port.addr.eq(address.byte[2 : self._place_bits] + task.done),
-                port.write_data.eq(written),
+                port.write_data.eq(receiver.read_data),
             ]
             ready.append(chosen & port.ready)
             choices.append(Mux(chosen, port.read_data, 0))

@@ -40,8 +40,8 @@ def copy_drivers(module: FlatModule) -> None:
         parts = re.split(r"(\d+)", labels.get(held, pin.cell))
         return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
-    kinds = {net: module.kind(net) for net in module.readers}
-    weights = {n: weight(pins) for n, pins in module.readers.items() if kinds[n] in _COPIED}
+    copied_nets = (net for net in module.readers if module.kind(net) in _COPIED)
+    weights = {net: weight(module.readers[net]) for net in copied_nets}
     wide = [net for net in weights if weights[net] > MOST_READERS]
     for net in sorted(wide, key=lambda net: -weights[net]):
         readers = sorted(module.readers[net], key=order)

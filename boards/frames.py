@@ -79,7 +79,10 @@ class Area(IntEnum):
 
 
 class LinkWord(IntEnum):
-    """Words of the link's own area, by index."""
+    """Words of the link's own area, by index.
+
+    Counts of frames are modulo 4,096 beside a serial machine, and modulo 2**32 beside others.
+    """
 
     VERSION = 0
     #: Bytes of the memory.

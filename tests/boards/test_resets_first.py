@@ -35,6 +35,7 @@ def test_registers_with_a_reset_and_their_tables_come_first(module):
     chosen = {"table", "reset", "reset_sum", "reset_constant"}
     expected = {FIRST + n if n in chosen else n: found for n, found in before.items()}
     assert module["cells"] == expected
+    assert sorted(expected)[-len(chosen) :] == sorted(FIRST + name for name in chosen)
 
 
 def test_what_leads_where_is_known_by_the_new_names(module):

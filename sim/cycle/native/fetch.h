@@ -18,7 +18,7 @@ class Fetch {
           per_beat_(std::max<int64_t>(1, config.bus_bytes / INSTRUCTION_BYTES)),
           rest_(config.decode_rest),
           left_((length * INSTRUCTION_BYTES + config.bus_bytes - 1) / config.bus_bytes),
-          burst_(config.fetch_burst), depth_(config.fetch_queue), 
+          burst_(config.fetch_burst), depth_(config.fetch_queue),
           queue_(config.fetch_queue, config.fetch_register) {}
 
     int64_t beats() const { return std::min(burst_, left_); }

@@ -77,9 +77,10 @@ class EngineQueue(wiring.Component):
         is_work = kinds["work"]
         waits = [work[f"wait_{engine.name.lower()}"] for engine in ENGINES]
         met = [count >= wait for count, wait in zip(self.completed, waits, strict=True)]
-        starts = is_work & self._checked(m, met[0] & met[1] & met[2] & met[3], queue.o)
+        all_met = met[0] & met[1] & met[2] & met[3]
+        starts = self._starts(m, is_work & queue.o.valid & all_met, queue.o.ready)
         m.d.comb += [
-            self.job.valid.eq(queue.o.valid & starts),
+            self.job.valid.eq(starts),
             self.job.p.work.eq(work),
             self.job.p.index.eq(queue.o.p.index),
             queue.o.ready.eq(~is_work | (starts & (self.pipeline | self.job.ready))),
@@ -92,14 +93,14 @@ class EngineQueue(wiring.Component):
                 m.d.comb += self.job.p[name].eq(settings)
         return m
 
-    def _checked(self, m, met, head):
-        """Return whether the waits of the head are met.
+    def _starts(self, m, may, moves):
+        """Return whether the head is work that may start.
 
-        Or whether they were in the cycle before, and the engine ready: it stays so until it gets
-        a job.
+        With ``pipeline``, whether it could in the cycle before, and its engine was ready: both stay
+        so until it does.
         """
         if not self.pipeline:
-            return met
-        checked = Signal()
-        m.d.sync += checked.eq(met & head.valid & ~head.ready & self.job.ready)
-        return checked
+            return may
+        starts = Signal()
+        m.d.sync += starts.eq(may & self.job.ready & ~moves)
+        return starts

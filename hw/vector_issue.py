@@ -2,20 +2,18 @@
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.lib.wiring import In, Out, connect
 
 from ..isa.config import Config
 from ..isa.instructions import Engine, VectorSource
+from .delay import delayed
 from .emission import Emission
 from .interfaces import job_layout
-from .job_nest import JobNest, Move
 from .skid import Skid
 from .tap_unit import tap_step_layout
+from .vector_loops import start_nest, vector_nest
 
 __all__ = ["VectorIssue", "token_layout"]
-
-_LEVELS = ("rows", "columns", "kernel_rows", "kernel_columns")
 
 
 def token_layout(config: Config) -> data.StructLayout:
@@ -27,25 +25,6 @@ def token_layout(config: Config) -> data.StructLayout:
             "addr": range(config.activation_words),  # of the result
         }
     )
-
-
-def _moves(config):
-    """Return what moves with the loops: addresses and position."""
-    addr = {
-        "rows": "row_stride",
-        "columns": "column_stride",
-        "kernel_rows": "kernel_row_stride",
-        "kernel_columns": "kernel_column_stride",
-    }
-    parameter = {"kernel_rows": "kernel_columns", "kernel_columns": 1}
-    pixel = {"rows": "columns", "columns": 1}
-    return {
-        "addr": Move("addr", addr, ceil_log2(config.activation_words)),
-        "y": Move("y", {"rows": "row_y", "kernel_rows": "kernel_row_y"}),
-        "x": Move("x", {"columns": "column_x", "kernel_columns": "kernel_column_x"}),
-        "parameter": Move("parameter_addr", parameter, ceil_log2(config.parameter_words)),
-        "pixel": Move("pixel", pixel, ceil_log2(config.accumulator_pixels)),
-    }
 
 
 class VectorIssue(wiring.Component):
@@ -111,35 +90,47 @@ class VectorIssue(wiring.Component):
 
         All other outputs follow by one.
         """
-        return 1 + config.pipeline
+        return 1 + 2 * config.pipeline
 
     def elaborate(self, platform):
         m = Module()
-        moves, pipeline = _moves(self.config), self.config.pipeline
-        m.submodules.nest = nest = JobNest(Engine.VECTOR, _LEVELS, moves, pipeline)
+        pipeline = self.config.pipeline
+        m.submodules.nest = nest = vector_nest(self.config)
         m.submodules.emission = emission = Emission(self.config)
         m.submodules.asked = asked = Skid(self._request_layout())
-        self._start(m, nest)
+        start_nest(m, nest, self.following, self.start)
         m.d.comb += [
             emission.following.eq(self.following),
             emission.job.eq(self.job),
             emission.start.eq(self.start),
         ]
+        steps = self._steps(m, nest)
+        begins = delayed(m, self.begin, pipeline, "begin")[-1]  # as late as the iterations are
         begun = Signal()
-        with m.If(self.begin):
+        with m.If(begins):
             m.d.sync += begun.eq(1)
-        with m.Elif(~nest.o.valid):
+        with m.Elif(~steps.valid):
             m.d.sync += begun.eq(0)
-        # With ``pipeline`` no path leads from ``begin`` to the enables of the loops.
-        may = begun if self.config.pipeline else begun | self.begin
-        self._ask(m, nest, emission, asked.i, may)
-        self._place(m, nest.o.p.values, asked.i.p)
+        may = begun if pipeline else begun | begins
+        self._ask(m, steps, emission, asked.i, may)
+        self._place(m, steps.p.values, asked.i.p)
         self._issue(m, asked.o)
         return m
 
-    def _ask(self, m, nest, emission, asked, may):
+    def _steps(self, m, nest):
+        """Return the iterations of the loops, which with ``pipeline`` are a step ahead.
+
+        Then nothing that is asked for leads to the enables of the loops.
+        """
+        if not self.config.pipeline:
+            return nest.o
+        m.submodules.ahead = ahead = Skid(nest.o.p.shape())
+        connect(m, nest.o, ahead.i)
+        return ahead.o
+
+    def _ask(self, m, steps, emission, asked, may):
         """Ask for the input word (or pixel), then for the residual word in a turn of its own."""
-        first, values, turns = nest.o.p.first, nest.o.p.values, nest.o.p.turns
+        first, values, turns = steps.p.first, steps.p.values, steps.p.turns
         takes_words, adds, takes_turns = self._settings(m)
         emits = emission.emits & turns.columns
         adds &= emits
@@ -148,22 +139,22 @@ class VectorIssue(wiring.Component):
         reads_input = takes_words & ~residual_turn
         completes = residual_turn | ~(takes_turns & emits)
         m.d.comb += [
-            asked.valid.eq(nest.o.valid & may),
+            asked.valid.eq(steps.valid & may),
             moves.eq(asked.valid & asked.ready),
-            nest.o.ready.eq(may & asked.ready & completes),
+            steps.ready.eq(may & asked.ready & completes),
             asked.p.reads.eq(takes_words | adds),
             asked.p.addr.eq(Mux(reads_input, values.addr, emission.residual_addr)),
             asked.p.pixel.eq(values.pixel),
             asked.p.active.eq(~residual_turn),
             asked.p.residual.eq(adds & ~reads_input),
             asked.p.token.emits.eq(completes & emits),
-            asked.p.token.last.eq(completes & nest.o.p.ends),
+            asked.p.token.last.eq(completes & steps.p.ends),
             asked.p.token.addr.eq(emission.write_addr),
             asked.p.step.valid.eq(reads_input),
             asked.p.step.row_begins.eq(first.columns),
             asked.p.step.first.eq(first.kernel_rows & first.kernel_columns),
             emission.column_ends.eq(moves & completes & turns.columns),
-            emission.row_ends.eq(nest.o.p.last.columns),
+            emission.row_ends.eq(steps.p.last.columns),
         ]
         with m.If(moves):
             m.d.sync += residual_turn.eq(~completes)
@@ -191,16 +182,6 @@ class VectorIssue(wiring.Component):
                 "step": tap_step_layout(),
             }
         )
-
-    def _start(self, m, nest):
-        """Put the job into the loop nest; pixels have no kernel, and taps follow parameters."""
-        m.d.comb += [
-            nest.job.valid.eq(self.start),
-            nest.job.payload.eq(self.following),
-            nest.job.p.work.parameter_addr.eq(self.following.work.parameter_addr + 1),
-        ]
-        with m.If(self.following.loops.source != VectorSource.ACTIVATION):
-            m.d.comb += [nest.job.p.loops.kernel_rows.eq(1), nest.job.p.loops.kernel_columns.eq(1)]
 
     def _place(self, m, values, request):
         """Say where a word lies: inside the feature map or not, and at which kernel step."""

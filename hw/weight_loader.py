@@ -77,15 +77,17 @@ class WeightLoader(wiring.Component):
         words = Signal(range(config.columns))  # columns are no fewer than rows
         reads, continues, bitwise = Signal(), Signal(), Signal()
         addr = Signal(range(config.weight_words), reset_less=True)
-        last = words == config.rows - 1
+        last = Signal()  # of a tile; known a cycle ahead, for much hangs on it
+        before_last = config.rows - 2
         if config.bit_lanes:
-            last = words == Mux(bitwise, config.columns - 1, config.rows - 1)
+            before_last = Mux(bitwise, config.columns - 2, config.rows - 2)
 
         with m.If(self.swap):
             m.d.sync += [self.pending.eq(0), continues.eq(~self.ends)]
 
         with m.If(reads):
             m.d.sync += [addr.eq(addr + 1), words.eq(Mux(last, 0, words + 1))]
+            m.d.sync += last.eq(words == before_last)
             with m.If(last):
                 m.d.sync += reads.eq(0)
 

@@ -238,7 +238,7 @@ def mac_done(config: Config) -> int:
 
 def vector_start(config: Config) -> int:
     """Return the cycles from a job of the vector unit to its first step, without thresholds."""
-    return 2 + config.pipeline
+    return 2 + 2 * config.pipeline
 
 
 def pixel_done(config: Config) -> int:

@@ -23,11 +23,13 @@ SHORT = "QUEUE_DEPTH = 16", "QUEUE_DEPTH = 3"
 class Queued(wiring.Component):
     """Counts of completed work only grow, instructions are the engine's; jobs are as they must be.
 
-    ``mark`` chooses any one piece of work, which is followed from queue to job, if ``follow``.
+    ``mark`` chooses any one piece of work, which is followed from queue to job, if ``follow``. With
+    ``pipeline`` the engine stays ready until it gets a job, as engines do.
     """
 
-    def __init__(self, engine, queue=EngineQueue, follow=True):
+    def __init__(self, engine, queue=EngineQueue, follow=True, pipeline=0):
         self.engine, self.queue, self.follow = engine, queue, follow
+        self.pipeline = pipeline
         super().__init__(
             {
                 "i": In(stream.Signature(instruction_layout())),
@@ -39,7 +41,11 @@ class Queued(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.dut = dut = self.queue(self.engine)
+        m.submodules.dut = dut = self.queue(self.engine, self.pipeline)
+        if self.pipeline:
+            stays = Signal()
+            m.d.sync += stays.eq(dut.job.ready & ~dut.job.valid)
+            m.d.comb += Assume(~stays | dut.job.ready)
         connect(m, flipped(self.i), dut.i)
         connect(m, dut.job, flipped(self.job))
         for engine, count in zip(ENGINES, self.completed, strict=True):
@@ -94,11 +100,12 @@ def test_jobs_stay_and_start_when_their_waits_are_met(engine):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_jobs_leave_in_order(engine):
-    design = Queued(engine, broken(EngineQueue, *SHORT))
-    bounded(design, 7)
-    reaches(design, 7)
+def test_jobs_leave_in_order(engine, pipeline):
+    design = Queued(engine, broken(EngineQueue, *SHORT), pipeline=pipeline)
+    bounded(design, 7 + pipeline)
+    reaches(design, 7 + 4 * pipeline)
 
 
 @pytest.mark.slow
@@ -106,7 +113,7 @@ def test_jobs_leave_in_order(engine):
     ("was", "instead"),
     [
         ("met[0] & met[1] & met[2]", "met[0] & met[2]"),
-        ("queue.o.valid & starts", "queue.o.valid & is_work"),
+        ("job.valid.eq(starts)", "job.valid.eq(queue.o.valid & is_work)"),
         ("~is_work | (starts & (", "~is_work | (1 & ("),
         ("kinds[name] & ~is_work", "kinds[name] & ~is_work & self.job.ready"),
         ("queue.i.p.index.eq(self.i.p.index)", "queue.i.p.index.eq(0)"),
@@ -115,3 +122,17 @@ def test_jobs_leave_in_order(engine):
 def test_wrong_queues_are_found(was, instead):
     with pytest.raises(RefutedError):
         bounded(Queued(Engine.VECTOR, broken(EngineQueue, was, instead)), 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("was", "instead"),
+    [
+        ("self.job.ready & ~moves", "self.job.ready"),
+        ("may & self.job.ready", "may"),
+        ("is_work & queue.o.valid & all_met", "is_work & all_met"),
+    ],
+)
+def test_wrong_queues_with_a_register_more_are_found(was, instead):
+    with pytest.raises(RefutedError):
+        bounded(Queued(Engine.VECTOR, broken(EngineQueue, was, instead), pipeline=1), 6)

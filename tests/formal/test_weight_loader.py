@@ -42,11 +42,13 @@ class Spaced(wiring.Component):
         with m.Elif(rested != TINY.rows):
             m.d.sync += rested.eq(rested + 1)
         reads, words = unnamed(fragment)[0], inner(fragment, "words")
+        last = inner(fragment, "last")
         full = rested == TINY.rows
         m.d.comb += [
             Assume(~block.swap | block.pending),
             Assert(reads == (asks | ~full), "words are read from then on"),
             Assert(words == Mux(asks | full, 0, rested), "one each cycle"),
+            Assert(last == (reads & (words == TINY.rows - 1)), "the last one is known"),
             Assert(~asks | (rested == TINY.rows), "tiles are asked for in their time"),
             Cover(asks & (rested == TINY.rows) & block.ends, "two tiles as fast as possible"),
         ]

@@ -2,9 +2,10 @@
 
 from amaranth import Cat, Module, Signal, signed
 from amaranth.hdl import MemoryData
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..hw.storage import storage
 from .frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES, MOST_WORDS
 from .serial_crc import SerialCrc
 from .word_bus import WORD_BITS
@@ -141,7 +142,7 @@ class FrameReceiver(wiring.Component):
 
         Returns whether the byte would take the place of one that is still needed.
         """
-        m.submodules.words = words = memory.Memory(self.contents)
+        m.submodules.words = words = storage(self.contents)
         write, read = words.write_port(granularity=8), words.read_port()
         reached, overwrites, room, enables = Signal(), Signal(), Signal(), Signal(4)
         inside, needed = ~place[-1], self.busy & reached

@@ -18,12 +18,10 @@ from .frames import (
     LinkWord,
     ReplyStatus,
 )
+from .request_check import ADDRESS, judge_request
 from .word_bus import WORD_BITS, word_bus_signature
 
 __all__ = ["HostLink"]
-
-#: An address as the two parts that it has: an area, and a byte in it.
-_ADDRESS = data.StructLayout({"byte": 30, "area": 2})
 
 #: What is needed of a request while it is carried out: words that are left and that have moved,
 #: what became of it, and, a cycle late, whether the next word is the last.
@@ -53,6 +51,9 @@ class HostLink(wiring.Component):
         What the host is told about the clock.
     counter_bits : int
         Bits of the counts of frames, which wrap.
+    holds_words : bool
+        Words to write are held in a register behind the receiver's memory, which gives them late
+        in a cycle: each takes a cycle more. Where there is little logic it only is in the way.
 
     Members
     -------
@@ -64,18 +65,16 @@ class HostLink(wiring.Component):
         What is reached.
     """
 
-    #: Bits of a number of words that is not too large.
-    _amount_bits = MOST_WORDS.bit_length()
-
     def __init__(
         self,
         memory_bytes: int,
         register_bytes: int,
         clock_hz: int,
         counter_bits: int = WORD_BITS,
+        holds_words: bool = False,
     ) -> None:
         self.clock_hz, self.memory_bytes = clock_hz, memory_bytes
-        self.counter_bits = counter_bits
+        self.counter_bits, self.holds_words = counter_bits, holds_words
         self._place_bits = max(memory_bytes, register_bytes).bit_length()
         self.sizes = {
             Area.MEMORY: memory_bytes,
@@ -99,8 +98,9 @@ class HostLink(wiring.Component):
         connect(m, sender.o, flipped(self.o))
 
         task = Signal(_TASK, reset_less=True)
-        found = self._judge(m, receiver.request)
-        bus = self._reach(m, task, receiver)
+        found = judge_request(m, receiver.request, self.sizes)
+        written, writes = self._written(m, receiver)
+        bus = self._reach(m, task, receiver, written)
         m.d.sync += task.last.eq(task.left == 1)  # between two words there are two
         m.d.comb += [receiver.read_addr.eq(task.done), receiver.needed.eq(task.done)]
         with m.If(~receiver.busy):
@@ -119,6 +119,9 @@ class HostLink(wiring.Component):
             with m.State("CHECK"):  # the first word comes from the receiver's buffer
                 m.next = "ANSWER"
                 with m.If((task.status == ReplyStatus.OK) & task.writes):
+                    m.next = writes
+            if self.holds_words:
+                with m.State("HOLD"):
                     m.next = "WRITE"
             with m.State("WRITE"):
                 m.d.comb += [bus.valid.eq(1), bus.write.eq(1)]
@@ -130,8 +133,16 @@ class HostLink(wiring.Component):
             with m.State("FETCH"):  # the next one comes a cycle later
                 m.next = "READ"
                 with m.If(task.writes):
-                    m.next = "WRITE"
+                    m.next = writes
         return m
+
+    def _written(self, m, receiver):
+        """Return the word to write, and the state that comes when the memory is read."""
+        if not self.holds_words:
+            return receiver.read_data, "WRITE"
+        word = Signal(WORD_BITS, name="written", reset_less=True)
+        m.d.sync += word.eq(receiver.read_data)
+        return word, "HOLD"
 
     def _answer_states(self, m, reply, bus, task, busy):
         """Answer with status and tag, then with words, byte by byte."""
@@ -164,35 +175,10 @@ class HostLink(wiring.Component):
                         m.d.sync += busy.eq(0)
                         m.next = "IDLE"
 
-    def _judge(self, m, request):
-        """Return whether a request can be carried out; a cycle late, which it waits for."""
-        address = data.View(_ADDRESS, request.address)
-        size = Signal(range(max(self.sizes.values()) + 1))
-        end = Signal(len(size) + 1, reset_less=True)
-        near, fits = Signal(reset_less=True), Signal(reset_less=True)
-        m.d.sync += size.eq(0)
-        with m.Switch(address.area):
-            for area, area_bytes in self.sizes.items():
-                with m.Case(area):
-                    m.d.sync += size.eq(area_bytes)
-        writes = request.command == Command.WRITE
-        known = writes | (request.command == Command.READ)
-        writable = ~writes | (address.area != Area.LINK)
-        aligned = address.byte[:2] == 0
-        amount = (request.words != 0) & (request.words <= MOST_WORDS)
-        given = request.data_bytes == Mux(writes, request.words << 2, 0)
-        m.d.sync += [
-            end.eq(address.byte[: len(size)] + (request.words[: self._amount_bits] << 2)),
-            near.eq(~address.byte[len(size) :].any() & aligned & writable),
-            fits.eq(known & amount & given),
-        ]
-        place = Mux(near & (end <= size), ReplyStatus.OK, ReplyStatus.BAD_ADDRESS)
-        return Mux(fits, place, ReplyStatus.BAD_REQUEST)
-
-    def _reach(self, m, task, receiver):
+    def _reach(self, m, task, receiver, written):
         """Connect the bus of the area that a task is for; return it."""
         bus = word_bus_signature().create()
-        address = data.View(_ADDRESS, task.address)
+        address = data.View(ADDRESS, task.address)
         words = {Area.MEMORY: self.memory, Area.REGISTERS: self.registers}
         # What a word is read from is known for a cycle, as the last word is.
         ready, choices = [], []
@@ -203,7 +189,7 @@ class HostLink(wiring.Component):
                 port.valid.eq(bus.valid & chosen),
                 port.write.eq(bus.write),
                 port.addr.eq(address.byte[2 : self._place_bits] + task.done),
-                port.write_data.eq(receiver.read_data),
+                port.write_data.eq(written),
             ]
             ready.append(chosen & port.ready)
             choices.append(Mux(chosen, port.read_data, 0))

@@ -60,7 +60,11 @@ class System(wiring.Component):
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         register_bytes = 1 << LITE_ADDRESS_BITS
         m.submodules.link = link = HostLink(
-            self.memory_bytes, register_bytes, self.clock_hz, _COUNTER_BITS[self.config.serial > 0]
+            self.memory_bytes,
+            register_bytes,
+            self.clock_hz,
+            _COUNTER_BITS[self.config.serial > 0],
+            holds_words=not self.config.serial,
         )
         m.submodules.bridge = bridge = RegisterBridge()
         connect(m, accelerator.m_axi, memory.axi)

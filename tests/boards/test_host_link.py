@@ -51,9 +51,9 @@ def area(bus, words, stalls):
     return serve
 
 
-def run(requests, stall=0.3):
+def run(requests, stall=0.3, **options):
     """Send requests one after the other; return the answers, the memory and the registers."""
-    dut = HostLink(MEMORY_BYTES, REGISTER_BYTES, CLOCK_HZ)
+    dut = HostLink(MEMORY_BYTES, REGISTER_BYTES, CLOCK_HZ, **options)
     memory = [0] * (MEMORY_BYTES // 4)
     registers = [0] * (REGISTER_BYTES // 4)
     answers, decoder, stalls = [], Decoder(), sometimes(stall, seed=1)
@@ -86,7 +86,8 @@ def ok(data=b"", tag=1):
     return Reply(status=ReplyStatus.OK, tag=tag, data=data)
 
 
-def test_words_come_back_from_where_they_were_written():
+@pytest.mark.parametrize("holds_words", [False, True])
+def test_words_come_back_from_where_they_were_written(holds_words):
     data = bytes(random.Random(2).randrange(256) for _ in range(64))
     requests = [
         write(0x100, data, tag=0x7E),
@@ -94,7 +95,7 @@ def test_words_come_back_from_where_they_were_written():
         read(0x108, 3, tag=3),
         read(Area.REGISTERS.base + 4, 2, tag=4),
     ]
-    answers, memory, registers = run(requests)
+    answers, memory, registers = run(requests, holds_words=holds_words)
     assert answers == [ok(tag=0x7E), ok(tag=0x7D), ok(data[8:20], 3), ok(b"\0\0\0\0abcd", 4)]
     written = b"".join(word.to_bytes(4, "little") for word in memory)
     assert written == bytes(0x100) + data + bytes(MEMORY_BYTES - 0x100 - len(data))

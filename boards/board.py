@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from ..isa.config import Config, load_config
+from .flat_module import Step
 
 __all__ = ["BOARDS", "Board", "BoardError", "load_board"]
 
@@ -40,6 +41,8 @@ class Board:
         Command that loads a bitstream; ``{}`` stands for its file.
     seed : int
         Of a placement that reaches the clock.
+    finish : tuple of callable
+        Each changes the flat netlist for this chip, after its family's.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Board:
     memory_bytes: int
     loader: str
     seed: int = 1
+    finish: tuple[Step, ...] = ()
 
     @property
     def config(self) -> Config:

@@ -16,7 +16,7 @@ from .cache import cached, content_key
 from .design import TOP, Design, make_design
 from .families import FAMILIES
 from .family import Family
-from .flat_module import FlatModule
+from .flat_module import FlatModule, Step
 from .netlist import count_blocks, read_module
 from .timing import Timing, read_timing
 from .tools import YOSYS
@@ -134,8 +134,9 @@ def build_board(
 
         return run
 
-    key = _synthesis_key(design, family)
-    synthesize = timed("synthesis", lambda: _synthesize(family, folder, tell))
+    finish = (*family.finish, *board.finish)
+    key = _synthesis_key(design, family, finish)
+    synthesize = timed("synthesis", lambda: _synthesize(family, finish, folder, tell))
     cached(key, ("top.json",), folder, synthesize)
     module = read_module(folder / "top.json", TOP)
     if shortage := family.shortage(module):
@@ -163,14 +164,14 @@ def build_board(
     )
 
 
-def _synthesis_key(design: Design, family: Family) -> str:
+def _synthesis_key(design: Design, family: Family, finish: tuple[Step, ...]) -> str:
     maps = family.map_texts.values()
-    changing = (FlatModule, *family.finish) if family.finish else ()
-    finish = (inspect.getsource(sys.modules[step.__module__]) for step in changing)
-    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, *finish)
+    changing = (FlatModule, *finish) if finish else ()
+    texts = (inspect.getsource(sys.modules[step.__module__]) for step in changing)
+    return content_key(design.rtlil, family.synthesis, *maps, YOSYS.version, *texts)
 
 
-def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
+def _synthesize(family: Family, finish: tuple[Step, ...], folder: Path, tell: Progress) -> None:
     tell("synthesizing", 1, _STEPS)
     for name, text in family.map_texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -184,10 +185,10 @@ def _synthesize(family: Family, folder: Path, tell: Progress) -> None:
             tell(f"synthesizing: {found[1].lower()}", 1, _STEPS)
 
     YOSYS.run(["-p", script], folder, watch, log="synthesis.log")
-    if family.finish:
+    if finish:
         netlist = json.loads((folder / "top.json").read_text(encoding="utf-8"))
         module = FlatModule(netlist["modules"][TOP])
-        for step in family.finish:
+        for step in finish:
             step(module)
         (folder / "top.json").write_text(json.dumps(netlist), encoding="utf-8")
 

@@ -13,7 +13,11 @@ __all__ = ["GROUP", "MOST_READERS", "copy_driver", "copy_drivers"]
 MOST_READERS, GROUP = 28, 20
 _MEMORY, _MEMORY_INPUTS = "DP16KD", 5
 
-_COPIED = ("TRELLIS_FF", "LUT4")
+_COPIED = ("TRELLIS_FF", "LUT4", "PFUMX")
+
+#: Inputs that a table leads to beside the cell: its copy goes with it. PFUMX makes one table of
+#: five inputs out of two.
+_BESIDE = {"TRELLIS_FF": ("DI",), "PFUMX": ("ALUT", "BLUT")}
 
 
 def copy_drivers(module: FlatModule) -> None:
@@ -56,8 +60,10 @@ def copy_drivers(module: FlatModule) -> None:
 def copy_driver(module: FlatModule, net: int) -> int:
     """Copy what drives a net, and the table in front of it if there is one; return the new net."""
     copied = module.copy(net)
-    data = Pin(module.drivers[copied].cell, "DI", 0)
-    before = module.cells[data.cell]["connections"].get("DI", ["0"])[0]
-    if module.kind(before) == "LUT4":
-        module.move(data, module.copy(before))
+    name = module.drivers[copied].cell
+    for port in _BESIDE.get(module.kind(net), ()):
+        data = Pin(name, port, 0)
+        before = module.cells[name]["connections"].get(port, ["0"])[0]
+        if module.kind(before) in ("LUT4", "PFUMX"):
+            module.move(data, copy_driver(module, before))
     return copied

@@ -8,7 +8,9 @@ from .copies import copy_drivers
 from .family import Family
 from .global_nets import reset_globally
 from .lut_entries import enter_by_luts
+from .output_registers import use_output_registers
 from .resets_first import place_resets_first
+from .router_settings import set_router
 from .tools import NEXTPNR_ECP5, PACK_ECP5
 
 __all__ = ["FAMILY"]
@@ -36,6 +38,8 @@ def _place(platform: Any, clock_hz: int, seed: int) -> Sequence[str]:
         # clock a sixth slower, and the other router takes hours. A cell that finds no place at once
         # may look on.
         *("--placer", "heap", "--placer-heap-cell-placement-timeout", "0"),
+        # Cells lie less densely than they could: wires run out before places do.
+        *("--placer-heap-beta", "0.8"),
         # Late nets count for more than others, and only the latest ones.
         *("--placer-heap-timingweight", "25", "--placer-heap-critexp", "3"),
         *("--router", "router2", "--timing-allow-fail"),
@@ -66,5 +70,12 @@ FAMILY = Family(
     memory_bits={"DP16KD": 16_384},
     models=("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
     our_models=("models_ecp5.v",),
-    finish=(reset_globally, copy_drivers, enter_by_luts, place_resets_first),
+    finish=(
+        reset_globally,
+        use_output_registers,
+        copy_drivers,
+        enter_by_luts,
+        place_resets_first,
+        set_router,
+    ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from .flat_module import FlatModule
+from .flat_module import FlatModule, Step
 from .tools import Tool
 
 __all__ = ["Family"]
@@ -60,7 +60,7 @@ class Family:
         Cells whose delays the tools do not know, if there are any: no path through them counts
         towards the clock.
     finish : tuple of callable
-        Each changes the flat netlist before it is placed.
+        Each changes the flat netlist before it is placed, whatever the chip.
     models, our_models : tuple of str
         Simulation models of the cells: files that come with Yosys, and files of this package.
     """
@@ -82,7 +82,7 @@ class Family:
     maps: tuple[str, ...] = ()
     untimed: str = ""
     aim: Callable[[int], str] = _as_asked
-    finish: tuple[Callable[[FlatModule], None], ...] = ()
+    finish: tuple[Step, ...] = ()
     shortage: Callable[[FlatModule], str] = _none
 
     @property

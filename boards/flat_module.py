@@ -1,9 +1,9 @@
 """A flat netlist that is changed before it is placed: what leads where, new cells, moved inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["FlatModule", "Pin"]
+__all__ = ["FlatModule", "Pin", "Step"]
 
 
 class Pin(NamedTuple):
@@ -30,10 +30,13 @@ class FlatModule:
         What drives a net.
     readers : dict of int to list of Pin
         All inputs of cells that a net leads to.
+    settings : dict
+        What nextpnr is to do with it; it reads them as it reads its command line.
     """
 
     def __init__(self, module: dict[str, Any]) -> None:
         self.cells: dict[str, dict[str, Any]] = module["cells"]
+        self.settings: dict[str, str] = module.setdefault("settings", {})
         self._names: dict[str, dict[str, Any]] = module["netnames"]
         self.drivers: dict[int, Pin] = {}
         self.readers: dict[int, list[Pin]] = {}
@@ -89,6 +92,20 @@ class FlatModule:
         bits[pin.bit] = net
         self.readers.setdefault(net, []).append(pin)
 
+    def tie(self, pin: Pin, constant: str) -> None:
+        """Give an input that reads a constant, or nothing, another constant."""
+        cell = self.cells[pin.cell]
+        cell["connections"][pin.port] = [constant]
+        cell["port_directions"][pin.port] = "input"
+
+    def absorb(self, output: Pin, absorbed: Pin) -> None:
+        """Let an output drive what a cell drives, and take that cell away."""
+        (net,) = self.cells[absorbed.cell]["connections"][absorbed.port]
+        self._disconnect(absorbed.cell)
+        del self.cells[absorbed.cell]
+        self.cells[output.cell]["connections"][output.port][output.bit] = net
+        self.drivers[net] = output
+
     def rename(self, names: Mapping[str, str]) -> None:
         """Give cells other names."""
         cells = {names.get(name, name): cell for name, cell in self.cells.items()}
@@ -110,6 +127,13 @@ class FlatModule:
         for name in self.cells:
             self._connect(name)
 
+    def _disconnect(self, name: str) -> None:
+        cell = self.cells[name]
+        for port, bits in cell["connections"].items():
+            for index, bit in enumerate(bits):
+                if isinstance(bit, int) and cell["port_directions"][port] == "input":
+                    self.readers[bit].remove(Pin(name, port, index))
+
     def _connect(self, name: str) -> None:
         cell = self.cells[name]
         for port, bits in cell["connections"].items():
@@ -121,3 +145,7 @@ class FlatModule:
                     self.readers.setdefault(bit, []).append(pin)
                 else:
                     self.drivers[bit] = pin
+
+
+#: What changes a netlist before it is placed.
+Step = Callable[[FlatModule], None]

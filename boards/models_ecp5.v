@@ -119,9 +119,20 @@ module DP16KD(
     else if (CEB && WRITEMODE_B == "WRITETHROUGH") qb <= take(DATA_WIDTH_B, adb, new_b);
   end
 
+  // An output register takes what was read a cycle later, and is reset like what was read.
+  reg [35:0] held_a = 0, held_b = 0;
+  always @(posedge CLKA) begin
+    if (RSTA) held_a <= 0;
+    else if (OCEA) held_a <= qa;
+    if (RSTB) held_b <= 0;
+    else if (OCEB) held_b <= qb;
+  end
+  wire [35:0] last_a = REGMODE_A == "OUTREG" ? held_a : qa;
+  wire [35:0] last_b = REGMODE_B == "OUTREG" ? held_b : qb;
+
   // An asynchronous reset shows at once, and stays until the next read.
-  wire [35:0] shown_a = RESETMODE == "ASYNC" && RSTA ? 36'b0 : qa;
-  wire [35:0] shown_b = RESETMODE == "ASYNC" && RSTB ? 36'b0 : qb;
+  wire [35:0] shown_a = RESETMODE == "ASYNC" && RSTA ? 36'b0 : last_a;
+  wire [35:0] shown_b = RESETMODE == "ASYNC" && RSTB ? 36'b0 : last_b;
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9,
           DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} =
       DATA_WIDTH_B == 36 ? shown_b[17:0] : shown_a[17:0];
@@ -130,7 +141,7 @@ module DP16KD(
       DATA_WIDTH_B == 36 ? shown_b[35:18] : shown_b[17:0];
 
   generate
-    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" ||
+    if (DATA_WIDTH_B == 36 && REGMODE_A != REGMODE_B ||
         CLKAMUX != "CLKA" || CLKBMUX != "CLKB" || (
           INITVAL_00 | INITVAL_01 | INITVAL_02 | INITVAL_03 |
           INITVAL_04 | INITVAL_05 | INITVAL_06 | INITVAL_07 |

@@ -1,6 +1,7 @@
 """ULX3S with an ECP5-85F: 84,000 LUTs, 156 multipliers, 208 block RAMs."""
 
 from .board import Board
+from .multiplier_sites import place_multipliers
 
 __all__ = ["board"]
 
@@ -20,8 +21,9 @@ def board() -> Board:
         platform=_platform,
         oscillator="clk25",
         oscillator_hz=25_000_000,
-        clock_hz=75_000_000,
+        clock_hz=80_000_000,
         baud=1_000_000,
         memory_bytes=131_072,
         loader="openFPGALoader -b ulx3s {}",
+        finish=(place_multipliers,),
     )

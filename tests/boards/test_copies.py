@@ -33,10 +33,15 @@ def module():
     return {"cells": cells, "netnames": {"far": {"bits": [40]}}}
 
 
+def driver(module, lane):
+    """Return what drives the input of a lane."""
+    flat = FlatModule(module)
+    return flat.drivers[flat.cells[f"lane_{lane}"]["connections"]["A"][0]].cell
+
+
 def read_by(module, lane):
     """Return what drives the input of a lane, and what drives that."""
-    flat = FlatModule(module)
-    register = flat.drivers[flat.cells[f"lane_{lane}"]["connections"]["A"][0]].cell
+    register, flat = driver(module, lane), FlatModule(module)
     return register, flat.drivers[flat.cells[register]["connections"]["DI"][0]].cell
 
 
@@ -69,6 +74,19 @@ def test_a_table_that_leads_to_many_has_copies_too(module):
     copied = [module["cells"][name] for name in set(module["cells"]) - before]
     assert [found["type"] for found in copied] == ["LUT4"] * 2
     assert all(found["connections"]["A"] == [3] for found in copied)
+
+
+def test_a_wide_table_is_copied_with_both_of_its_halves(module):
+    halves = {"ALUT": "input", "BLUT": "input", "C0": "input", "Z": "output"}
+    module["cells"]["half"] = cell("LUT4", TABLE, 6, 7)
+    module["cells"]["register"] = cell("PFUMX", halves, 4, 7, 8, 5)
+    copy_drivers(FlatModule(module))
+    wide = {driver(module, lane) for lane in LANES}
+    assert len(wide) == 3
+    inputs = [module["cells"][name]["connections"] for name in wide]
+    assert all(found["C0"] == [8] for found in inputs)
+    for port in ("ALUT", "BLUT"):  # no table leads to two of them: it lies beside its own
+        assert len({found[port][0] for found in inputs}) == 3
 
 
 def test_memories_count_as_several(module, monkeypatch):

@@ -30,13 +30,11 @@ class FlatModule:
         What drives a net.
     readers : dict of int to list of Pin
         All inputs of cells that a net leads to.
-    settings : dict
-        What nextpnr is to do with it; it reads them as it reads its command line.
     """
 
     def __init__(self, module: dict[str, Any]) -> None:
         self.cells: dict[str, dict[str, Any]] = module["cells"]
-        self.settings: dict[str, str] = module.setdefault("settings", {})
+        self._module = module
         self._names: dict[str, dict[str, Any]] = module["netnames"]
         self.drivers: dict[int, Pin] = {}
         self.readers: dict[int, list[Pin]] = {}
@@ -44,6 +42,10 @@ class FlatModule:
         named = (bit for name in self._names.values() for bit in name["bits"])
         numbers = (bit for bit in named if isinstance(bit, int))
         self._last = max((*numbers, *self.drivers, *self.readers), default=1)
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Say what nextpnr is to do with it, which reads that as it reads its command line."""
+        self._module.setdefault("settings", {}).update(settings)
 
     def kind(self, net: int | str) -> str:
         """Return the type of the cell that drives a net; nothing if none does."""

@@ -20,4 +20,4 @@ def set_router(module: FlatModule) -> None:
     module : FlatModule
         An ECP5's netlist, which is changed.
     """
-    module.settings.update(ROUTER_SETTINGS)
+    module.set(ROUTER_SETTINGS)

@@ -26,7 +26,7 @@ def route(folder, settings):
     netlist = json.loads((folder / "top.json").read_text())
     module = FlatModule(netlist["modules"]["top"])
     set_router(module)
-    module.settings.update(settings)
+    module.set(settings)
     (folder / "top.json").write_text(json.dumps(netlist))
     NEXTPNR_ECP5.run([*PLACE, "--json", "top.json", "--write", "routed.json"], folder)
     return json.loads((folder / "routed.json").read_text())["modules"]["top"]["settings"]

@@ -68,7 +68,7 @@ def _use(module: FlatModule, name: str, ports: str) -> None:
 def _lead_out(module: FlatModule, output: Pin) -> None:
     """Put a table behind an output that leads to several places."""
     (net,) = module.cells[output.cell]["connections"][output.port]
-    readers = list(module.readers[net])
+    readers = list(module.readers.get(net, ()))
     if len(readers) > 1:
         inputs: dict[str, int | str] = {"A": net, "B": "0", "C": "0", "D": "0"}
         name = f"{output.cell}_{output.port}_exit"

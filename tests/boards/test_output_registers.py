@@ -95,8 +95,23 @@ def test_what_somebody_else_reads_at_once_stays():
     assert modes(block) == ("OUTREG", "NOREG") and left == {"register_12"}
 
 
+def test_what_leads_to_several_places_goes_out_by_a_table():
+    before = module()
+    before["cells"]["other"] = cell("LUT4", {"A": "input", "Z": "output"}, 20, 39)
+    after = copy.deepcopy(before)
+    use_output_registers(FlatModule(after))
+    flat = FlatModule(after)
+    ((table, port, _),) = flat.readers[20]
+    (beyond,) = flat.cells[table]["connections"]["Z"]
+    assert port == "A" and {pin.cell for pin in flat.readers[beyond]} == {"reader_10", "other"}
+    assert [pin.cell for pin in flat.readers[21]] == ["reader_11"]
+
+
 class Words(wiring.Component):
-    """A memory of which no word is read while it is written, and a register behind it."""
+    """A memory of which no word is read while it is written, and a register behind it.
+
+    Two tables read most bits of the register.
+    """
 
     def __init__(self, width):
         self.width = width
@@ -110,7 +125,7 @@ class Words(wiring.Component):
         write, read = held.write_port(), held.read_port()
         word = Signal(self.width, reset_less=True)
         m.d.comb += [write.en.eq(self.write), write.addr.eq(self.addr), read.addr.eq(self.addr ^ 1)]
-        m.d.comb += [write.data.eq(self.data), self.o.eq(word)]
+        m.d.comb += [write.data.eq(self.data), self.o.eq(word ^ (word >> 1))]
         m.d.sync += word.eq(read.data)
         return m
 

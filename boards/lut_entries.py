@@ -2,7 +2,7 @@
 
 from .flat_module import FlatModule
 
-__all__ = ["enter_by_luts"]
+__all__ = ["enter_by_luts", "pass_by_lut"]
 
 _LOGIC = ("LUT4", "PFUMX", "L6MUX21", "CCU2C")
 
@@ -24,6 +24,10 @@ def enter_by_luts(module: FlatModule) -> None:
             continue
         (data,) = cell["connections"].get("DI", ["0"])
         if isinstance(data, int) and module.kind(data) not in _LOGIC:
-            inputs: dict[str, int | str] = {"A": data, "B": "0", "C": "0", "D": "0"}
-            entered = module.add(f"{name}_entry", "LUT4", inputs, "Z", INIT="10" * 8)  # A
-            cell["connections"]["DI"] = [entered]
+            cell["connections"]["DI"] = [pass_by_lut(module, f"{name}_entry", data)]
+
+
+def pass_by_lut(module: FlatModule, name: str, net: int) -> int:
+    """Add a lookup table that says what a net says; return the net that it drives."""
+    inputs: dict[str, int | str] = {"A": net, "B": "0", "C": "0", "D": "0"}
+    return module.add(name, "LUT4", inputs, "Z", INIT="10" * 8)  # A

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .flat_module import FlatModule, Pin
+from .lut_entries import pass_by_lut
 
 __all__ = ["use_output_registers"]
 
@@ -70,9 +71,7 @@ def _lead_out(module: FlatModule, output: Pin) -> None:
     (net,) = module.cells[output.cell]["connections"][output.port]
     readers = list(module.readers.get(net, ()))
     if len(readers) > 1:
-        inputs: dict[str, int | str] = {"A": net, "B": "0", "C": "0", "D": "0"}
-        name = f"{output.cell}_{output.port}_exit"
-        beyond = module.add(name, "LUT4", inputs, "Z", INIT="10" * 8)  # A
+        beyond = pass_by_lut(module, f"{output.cell}_{output.port}_exit", net)
         for pin in readers:
             module.move(pin, beyond)
 

@@ -1,17 +1,14 @@
 """Places of multipliers: which they get, and that the chip has them."""
 
-import importlib.util
 import json
 import re
 from itertools import pairwise
-
-import pytest
 
 from shiftloom.boards.flat_module import FlatModule
 from shiftloom.boards.multiplier_sites import SITES, place_multipliers
 from shiftloom.boards.tools import NEXTPNR_ECP5
 
-from .netlists import cell
+from .netlists import cell, needs_nextpnr
 
 COLUMNS, ROWS = 16, 8
 ARRAY = "accelerator.machine.compute.mac.array.column_{}.multiplier_{}.cell"
@@ -56,10 +53,7 @@ def test_neighbours_on_the_line_are_neighbours_on_the_chip():
         assert abs(next_x - x) < 8 if y == next_y else (next_x == x and abs(next_y - y) == 24)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec(NEXTPNR_ECP5.module) is None,
-    reason='needs the extra "boards": pip install "shiftloom[boards]"',
-)
+@needs_nextpnr
 def test_the_chip_has_all_sites(tmp_path):
     names = [ARRAY.format(k // ROWS, k % ROWS) for k in range(len(SITES))]
     module = {"cells": {n: multiplier() for n in names}, "netnames": {}, "ports": {}}

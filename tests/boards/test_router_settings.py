@@ -1,6 +1,5 @@
 """What nextpnr has no options for: whether it reads it from the netlist, and minds it."""
 
-import importlib.util
 import json
 
 import pytest
@@ -9,12 +8,8 @@ from shiftloom.boards.flat_module import FlatModule
 from shiftloom.boards.router_settings import ROUTER_SETTINGS, set_router
 from shiftloom.boards.tools import NEXTPNR_ECP5, YOSYS, ToolError
 
-from .netlists import needs_yosys
+from .netlists import needs_nextpnr, needs_yosys
 
-needs_nextpnr = pytest.mark.skipif(
-    importlib.util.find_spec(NEXTPNR_ECP5.module) is None,
-    reason='needs the extra "boards": pip install "shiftloom[boards]"',
-)
 FLIP = "module top(input clk, output reg o); always @(posedge clk) o <= ~o; endmodule"
 PLACE = ("--12k", "--package", "CABGA256", "--lpf-allow-unconstrained", "--router", "router2")
 
@@ -40,9 +35,3 @@ def test_nextpnr_minds_what_the_netlist_asks_of_its_router(tmp_path):
     for key in ROUTER_SETTINGS:
         with pytest.raises(ToolError, match="nextpnr"):
             route(tmp_path, {key: "nonsense"})
-
-
-@needs_yosys
-@needs_nextpnr
-def test_settings_that_it_does_not_know_change_nothing(tmp_path):
-    assert route(tmp_path, {"router2/nonsense": "nonsense"})["router2/nonsense"] == "nonsense"

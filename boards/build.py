@@ -18,6 +18,7 @@ from .families import FAMILIES
 from .family import Family
 from .flat_module import FlatModule, Step
 from .netlist import count_blocks, read_module
+from .router_rounds import RouterRounds
 from .timing import Timing, read_timing
 from .tools import YOSYS
 
@@ -116,7 +117,8 @@ def build_board(
     BoardError
         A clock that the board cannot make, or a design that needs more cells than there are.
     ToolError
-        A tool that is missing or failed, for example because the design does not fit.
+        A tool that is missing or failed, for example because the design does not fit, or a router
+        that stands still.
     """
     family = FAMILIES[board.family]
     seconds: dict[str, float] = {}
@@ -195,8 +197,10 @@ def _synthesize(family: Family, finish: tuple[Step, ...], folder: Path, tell: Pr
 
 def _place(family: Family, arguments: tuple[str, ...], folder: Path, tell: Progress) -> None:
     tell("placing", 2, _STEPS)
+    rounds = RouterRounds(lambda doing: tell(doing, 2, _STEPS))
 
     def watch(line: str) -> None:
+        rounds.watch(line)
         for text, stage in _STAGES.items():
             if text in line:
                 tell(stage, 2, _STEPS)

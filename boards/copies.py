@@ -1,17 +1,23 @@
 """Copies of an ECP5's registers and tables that lead to more cells than lie near each other."""
 
 import re
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import accumulate
 
 from .flat_module import FlatModule, Pin
 
-__all__ = ["GROUP", "MOST_READERS", "copy_driver", "copy_drivers"]
+__all__ = ["GROUP", "LANES", "MOST_LANES", "MOST_READERS", "copy_driver", "copy_drivers"]
 
 #: Inputs that a net may lead to before its driver is copied, and those that each copy leads to; an
 #: input of a memory, which lies in one of few columns of the chip, counts as several.
 MOST_READERS, GROUP = 28, 20
 _MEMORY, _MEMORY_INPUTS = "DP16KD", 5
+
+#: Likewise lanes, or columns, that a net may lead to, and those of each copy.
+MOST_LANES, LANES = 8, 4
+
+#: Likewise copies that a register may lead to: they lie wherever what they lead to does.
+MOST_COPIES, COPIES = 12, 6
 
 _COPIED = ("TRELLIS_FF", "LUT4", "PFUMX")
 
@@ -34,27 +40,58 @@ def copy_drivers(module: FlatModule) -> None:
     """
     labels = module.labels()
 
-    def weight(pins: Iterable[Pin]) -> int:
-        kinds = (module.cells[pin.cell]["type"] for pin in pins)
-        return sum(_MEMORY_INPUTS if kind == _MEMORY else 1 for kind in kinds)
+    def weight(pin: Pin) -> int:
+        return _MEMORY_INPUTS if module.cells[pin.cell]["type"] == _MEMORY else 1
 
-    def order(pin: Pin) -> list[tuple[bool, int, str]]:
-        """Sort by the name of what a register holds, or of a table; numbers as numbers."""
+    def name(pin: Pin) -> str:
         held = module.cells[pin.cell]["connections"].get("Q", [pin.cell])[0]
-        parts = re.split(r"(\d+)", labels.get(held, pin.cell))
-        return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+        return labels.get(held, pin.cell)
 
-    copied_nets = (net for net in module.readers if module.kind(net) in _COPIED)
-    weights = {net: weight(module.readers[net]) for net in copied_nets}
-    wide = [net for net in weights if weights[net] > MOST_READERS]
-    for net in sorted(wide, key=lambda net: -weights[net]):
-        readers = sorted(module.readers[net], key=order)
-        groups = min(-(-weight(readers) // GROUP), len(readers))
-        bounds = [number * len(readers) // groups for number in range(1, groups + 1)]
-        for first, end in pairwise(bounds):
-            copied = copy_driver(module, net)
-            for pin in readers[first:end]:
-                module.move(pin, copied)
+    def copies(net: int) -> int:
+        lanes = len({_lane(name(pin)) for pin in module.readers[net]})
+        enough = -(-weights[net] // GROUP) if weights[net] > MOST_READERS else 1
+        return max(enough, -(-lanes // LANES) if lanes > MOST_LANES else 1)
+
+    nets = [net for net in module.readers if module.kind(net) in _COPIED]
+    weights = {net: sum(map(weight, module.readers[net])) for net in nets}
+    copied: set[str] = set()
+    for net in sorted(nets, key=lambda net: -weights[net]):
+        readers = sorted(module.readers[net], key=lambda pin: _order(name(pin)))
+        copied |= _share(module, net, readers, [weight(pin) for pin in readers], copies(net))
+    for net in list(module.readers):
+        readers = [pin for pin in module.readers[net] if pin.cell in copied]
+        if len(readers) > MOST_COPIES and module.kind(net) == "TRELLIS_FF":
+            _share(module, net, readers, [1] * len(readers), -(-len(readers) // COPIES))
+
+
+def _share(
+    module: FlatModule, net: int, readers: Sequence[Pin], weights: Sequence[int], number: int
+) -> set[str]:
+    """Divide readers among a driver and its copies, evenly and in their order; name the copies."""
+    groups: dict[int, list[Pin]] = {}
+    for pin, until in zip(readers, accumulate(weights), strict=True):
+        groups.setdefault((until * number - 1) // sum(weights), []).append(pin)
+    copied = set()
+    for group in list(groups.values())[1:]:
+        to = copy_driver(module, net)
+        copied.add(module.drivers[to].cell)
+        for pin in group:
+            module.move(pin, to)
+    return copied
+
+
+def _order(name: str) -> tuple[int, list[tuple[bool, int, str]]]:
+    """Sort by lane, then by the rest of a name; numbers as numbers."""
+    parts = re.split(r"(\d+)", name)
+    return _lane(name), [
+        (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts
+    ]
+
+
+def _lane(name: str) -> int:
+    """Return the column or lane that a name tells of, as ``column_3`` or ``.rounded_3[7]`` do."""
+    block = re.search(r"column_(\d+)|\.[a-z_]+?_(\d+)[^.]*$", name)
+    return int(block[1] or block[2]) if block else -1
 
 
 def copy_driver(module: FlatModule, net: int) -> int:

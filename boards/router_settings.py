@@ -6,9 +6,9 @@ __all__ = ["ROUTER_SETTINGS", "set_router"]
 
 #: What the router has no options for, but reads from the netlist; values as nextpnr writes them.
 #: It guesses how far a wire is from its end, and takes 1.25 times its guess by default: routes are
-#: found sooner, but 3 % more wires are used, of which two nets want a third more in the end. What a
-#: wire costs that another net has grows by 2 each round by default: after twenty rounds nets go so
-#: far around each other that they use up more wires than they free.
+#: found sooner, but they are longer. What a wire costs that another net has grows by 2 each round
+#: by default: nets then go so far around each other that one of them is late. One placement of
+#: ulx3s, routed: 58 MHz with both defaults, 72 with the first, 87 with neither.
 ROUTER_SETTINGS = {"router2/estimateWeight": "1.0", "router2/currCongWeightMult": "1.0"}
 
 

@@ -71,10 +71,10 @@ class Accumulators(wiring.Component):
             }
         )
 
-    @staticmethod
-    def latency(config: Config) -> int:
+    @classmethod
+    def latency(cls, config: Config) -> int:
         """Return the cycles from a read's address to its data."""
-        return 1 + config.pipeline
+        return cls._word_latency(config) + 2 * config.pipeline
 
     @classmethod
     def distance(cls, config: Config) -> int:
@@ -89,7 +89,12 @@ class Accumulators(wiring.Component):
     @classmethod
     def _write_latency(cls, config: Config) -> int:
         """Return the cycles from reading an accumulator to writing it."""
-        return cls.latency(config) + 2
+        return cls._word_latency(config) + 2
+
+    @staticmethod
+    def _word_latency(config: Config) -> int:
+        """Return the cycles from a memory's address to its word."""
+        return 1 + config.pipeline
 
     def elaborate(self, platform):
         m = Module()
@@ -100,28 +105,32 @@ class Accumulators(wiring.Component):
         for index in range(wait + columns + writes):
             chain.append(Signal.like(self.operation, name=f"operation_{index}"))
             m.d.sync += chain[-1].eq(chain[-2])
-        chain = chain[wait:]
+        # With ``pipeline`` an address is chosen a cycle before, for a register next to a memory.
+        early, chain = chain[wait - self.config.pipeline :], chain[wait:]
         m.d.comb += self.done.eq(chain[-1].valid & chain[-1].last)
 
+        # Which pixel is read goes to all columns.
+        pixel = delayed(m, self.read.pixel, self.config.pipeline, "pixel", reset_less=True)[-1]
         read_half = delayed(m, self.read.half, self.latency(self.config), "read_half")[-1]
         for column in range(columns):
-            words = self._column(m, column, chain[column:])
+            words = self._column(m, column, pixel, early[column], chain[column:])
             m.d.comb += self.read.data[column].eq(Mux(read_half, words[1], words[0]))
         return m
 
-    def _column(self, m, column, operations):
+    def _column(self, m, column, pixel, reads, operations):
         """Make one column's accumulators; return what each half reads."""
-        latency, last = self.latency(self.config), self._write_latency(self.config)
-        reads, fetched, adds, writes = (operations[n] for n in (0, latency, last - 1, last))
+        latency, last = self._word_latency(self.config), self._write_latency(self.config)
+        fetched, adds, writes = (operations[n] for n in (latency, last - 1, last))
         before = Signal(signed(32), name=f"before_{column}", reset_less=True)
         after = Signal(signed(32), name=f"after_{column}", reset_less=True)
         words = []
         for half, contents in enumerate(self.contents[column]):
             m.submodules[f"column_{column}_half_{half}"] = words_of_half = storage(contents)
             read, write = words_of_half.read_port(), words_of_half.write_port()
+            addr = Mux(reads.valid & (reads.half == half), reads.pixel, pixel)
+            m.d["sync" if self.config.pipeline else "comb"] += read.addr.eq(addr)
             m.d.comb += [
                 read.en.eq(1),
-                read.addr.eq(Mux(reads.valid & (reads.half == half), reads.pixel, self.read.pixel)),
                 write.en.eq(writes.valid & (writes.half == half)),
                 write.addr.eq(writes.pixel),
                 write.data.eq(after),

@@ -42,6 +42,8 @@ class ActivationBuffer(wiring.Component):
         One word each.
     vector_write : In(stream.Signature(result_layout(config)))
         Words, or bytes of words, to write; always ready.
+    will_write : In(1)
+        With ``pipeline``: there is one in the next cycle.
     load_write : In(stream.Signature(write_layout(config.activation_words, config)))
         Words to write.
     """
@@ -60,6 +62,7 @@ class ActivationBuffer(wiring.Component):
                 "vector": In(read_signature(words, config)),
                 "store": In(read_signature(words, config)),
                 "vector_write": In(stream.Signature(result_layout(config))),
+                "will_write": In(1),
                 "load_write": In(stream.Signature(write_layout(words, config))),
             }
         )
@@ -101,10 +104,19 @@ class ActivationBuffer(wiring.Component):
             store.data.eq(words[store_reads]),
         ]
         m.d.comb += self.vector_write.ready.eq(1)
-        write_bank = self._bank(self.vector_write.p.addr)
-        others = write_bank != self._bank(self.load_write.p.addr) if load_banks(self.config) else 0
-        m.d.comb += self.load_write.ready.eq(~self.vector_write.valid | others)
+        self._admit(m)
         return m
+
+    def _admit(self, m):
+        """Let the load engine write when the vector unit does not write there."""
+        ready = self.load_write.ready
+        if not load_banks(self.config):  # known a cycle ahead, for it leads far
+            free = Signal(init=1)
+            m.d.sync += free.eq(~self.will_write)
+            m.d.comb += ready.eq(free)
+            return
+        others = self._bank(self.vector_write.p.addr) != self._bank(self.load_write.p.addr)
+        m.d.comb += ready.eq(~self.vector_write.valid | others)
 
     def _bank(self, addr):
         return addr[: self._bank_bits]
@@ -120,14 +132,14 @@ class ActivationBuffer(wiring.Component):
         if bank == 0:  # a word that follows one in the last bank lies one row further, or first
             beyond = Mux(row == self.contents[0].depth - 1, 0, row + 1)
             row = Mux(starts, row, beyond)
-        m.d.comb += [
-            port.en.eq(1),
-            port.addr.eq(self._row(store.payload)),
-        ]
+        # What is chosen is known late, and goes to many memories.
+        domain = m.d["sync" if self.config.pipeline else "comb"]
+        m.d.comb += port.en.eq(1)
+        domain += port.addr.eq(self._row(store.payload))
         with m.If(feeder.banks[bank]):
-            m.d.comb += port.addr.eq(row)
+            domain += port.addr.eq(row)
         with m.Elif(vector.valid & (self._bank(vector.payload) == bank)):
-            m.d.comb += port.addr.eq(self._row(vector.payload))
+            domain += port.addr.eq(self._row(vector.payload))
 
     def _write(self, m, bank, port):
         """Choose what a bank writes."""

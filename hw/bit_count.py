@@ -9,30 +9,39 @@ from .and_adder import AndAdder
 
 __all__ = ["BitCount"]
 
+#: Positions of a carry chain, less the last.
+_LONGEST = 31
 
-class _Chain:
-    """Positions of one carry chain, which levels add and whose sums they see at once."""
 
-    def __init__(self, name, lanes):
+class _Chains:
+    """Adders of numbers side by side, in carry chains that are not too long.
+
+    A carry chain is as slow as it is long, whatever it adds, and has to lie in one piece.
+    """
+
+    def __init__(self, name):
         self.name = name
-        self.positions = []
-        self.total = Signal(2 * lanes, name=f"{name}_total")
+        self._chains = []
 
     def add(self, positions):
-        """Append positions; return their sums, and that of one more, which ends or begins others.
+        """Add at some positions; return their sums, and that of one more.
 
         The carry that arrives at the position behind is its sum: see AndAdder.
         """
-        begin = len(self.positions)
-        self.positions += positions
-        return self.total[begin : len(self.positions) + 1]
+        if not self._chains or len(self._chains[-1][0]) + len(positions) > _LONGEST:
+            self._chains.append(([], Signal(_LONGEST + 1, name=f"{self.name}_total")))
+        chain, total = self._chains[-1]
+        begin = len(chain)
+        chain += positions
+        return total[begin : len(chain) + 1]
 
     def close(self, m):
-        """Make the adder."""
-        m.submodules[self.name] = adder = AndAdder(len(self.positions) + 1)
-        for port, bits in zip("abcd", zip(*self.positions, strict=True), strict=True):
-            m.d.comb += getattr(adder, port).eq(Cat(*bits))
-        m.d.comb += self.total.eq(adder.total)
+        """Make the adders."""
+        for number, (positions, total) in enumerate(self._chains):
+            m.submodules[f"{self.name}_{number}"] = adder = AndAdder(len(positions) + 1)
+            for port, bits in zip("abcd", zip(*positions, strict=True), strict=True):
+                m.d.comb += getattr(adder, port).eq(Cat(*bits))
+            m.d.comb += total.eq(adder.total)
 
 
 class BitCount(wiring.Component):
@@ -80,10 +89,10 @@ class BitCount(wiring.Component):
         m = Module()
         pairs = list(zip(self.operands, self.weights, strict=True))
         threes, rest = pairs[: 3 * self.lanes // 4], pairs[3 * self.lanes // 4 :]
-        chains = [_Chain(name, self.lanes) for name in ("threes_and_last", "level_1", "level_2")]
+        chains = [_Chains(name) for name in ("threes", "level_1", "level_2", "last")]
         numbers, level = self._threes(chains[0], threes), 1
         while len(numbers) > 1:
-            count, chain = len(numbers) // 2, chains[level if level <= 2 else 0]
+            count, chain = len(numbers) // 2, chains[min(level, 3)]
             numbers = self._level(chain, numbers, rest[:count])
             rest = rest[count:]
             if level > 1 or self.deep:  # the lanes that are left wait for their level
@@ -98,22 +107,20 @@ class BitCount(wiring.Component):
 
     def _threes(self, chain, pairs):
         """Return numbers of two bits, each the count of three lanes."""
-        positions = []
+        numbers = []
         for first, second, third in zip(pairs[::3], pairs[1::3], pairs[2::3], strict=True):
-            positions += [(*first, *first), (*second, *third)]
-        total = chain.add(positions)
-        return [Cat(total[k + 1], total[k + 2]) for k in range(0, 2 * (len(pairs) // 3), 2)]
+            total = chain.add([(*first, *first), (*second, *third)])
+            numbers.append(total[1:3])
+        return numbers
 
     def _level(self, chain, numbers, carries):
         """Return sums of two numbers and a lane each."""
-        one, width = Const(1, 1), len(numbers[0])
-        positions = []
+        one, sums = Const(1, 1), []
         for x, y, carry in zip(numbers[::2], numbers[1::2], carries, strict=True):
-            positions.append((*carry, *carry))
-            positions += [(x[bit], one, y[bit], one) for bit in range(width)]
-        total = chain.add(positions)
-        step = width + 1
-        return [total[k + 1 : k + 1 + step] for k in range(0, step * len(carries), step)]
+            bits = [(left, one, right, one) for left, right in zip(x, y, strict=True)]
+            total = chain.add([(*carry, *carry), *bits])
+            sums.append(total[1:])
+        return sums
 
     def _kept(self, m, value, name, init=0):
         register = Signal(len(value), name=name, init=init, reset_less=True)

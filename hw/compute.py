@@ -42,6 +42,8 @@ class Compute(wiring.Component):
         Words for the buffers; a parameter word is eight words.
     store_read : In(read_signature(config.activation_words, config))
         Words of the activation buffer.
+    will_write : Out(1)
+        The vector unit writes in the next cycle.
     trace_write : Out(write_trace_signature(config))
         Words that the vector unit writes.
     """
@@ -63,6 +65,7 @@ class Compute(wiring.Component):
                 "load_weight": In(stream.Signature(weight)),
                 "load_parameter": In(stream.Signature(parameter)),
                 "store_read": In(read_signature(config.activation_words, config)),
+                "will_write": Out(1),
                 "trace_write": Out(write_trace_signature(config)),
             }
         )
@@ -88,6 +91,10 @@ class Compute(wiring.Component):
         connect(m, mac.weights, weights.read)
         connect(m, vector.read, activations.vector)
         connect(m, vector.write, activations.vector_write)
+        m.d.comb += [
+            activations.will_write.eq(vector.will_write),
+            self.will_write.eq(vector.will_write),
+        ]
         connect(m, vector.accumulators, mac.accumulators)
         connect(m, vector.parameters, parameters.read)
         connect(m, flipped(self.load_activation), activations.load_write)

@@ -212,7 +212,7 @@ class Feeder(wiring.Component):
         inside = Signal(rows, reset_less=True)
         self._word_inside = Signal(reset_less=True)
         m.d.sync += [before.eq(-values.x), room.eq(loops.width - values.x)]
-        folded = _later(m, loops.folded, reading, "folded")
+        folded = _later(m, loops.folded, 1 + self.config.pipeline, "folded")
         low = self._bounded(m, before, folded, "low")
         high = self._bounded(m, room, folded, "high")
         y_inside = (values.y >= 0) & (values.y < loops.height)
@@ -225,7 +225,7 @@ class Feeder(wiring.Component):
         return inside
 
     def _bounded(self, m, limit, folded, name):
-        """Return a limit of lanes from 0 to all, a cycle later: one of these if not folded."""
+        """Return a limit of lanes from 0 to all, when words come: one of these if not folded."""
         rows = self.config.rows
         bits, bounded = (Signal(range(rows + 1), name=f"{n}{name}") for n in ("few_", ""))
         for signal, value in (
@@ -235,4 +235,4 @@ class Feeder(wiring.Component):
         ):
             m.d[("comb", "sync")[self.config.pipeline]] += signal.eq(value)
         m.d.sync += bounded.eq(Mux(none, 0, Mux(~folded | all_, rows, bits)))
-        return bounded
+        return _later(m, bounded, read_latency(self.config) - 1 - self.config.pipeline, name)

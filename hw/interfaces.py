@@ -79,7 +79,7 @@ def result_layout(config: Config) -> data.StructLayout:
 
 def read_latency(config: Config) -> int:
     """Return the cycles from an address of the activation buffer to its data."""
-    return 1 + config.pipeline
+    return 1 + 2 * config.pipeline
 
 
 def read_signature(words: int, config: Config) -> wiring.Signature:

@@ -1,6 +1,6 @@
 """Load: moves words from external memory to the buffers."""
 
-from amaranth import Module
+from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -45,6 +45,8 @@ class Load(wiring.Component):
         Their beats.
     activation, weight, parameter : Out(stream.Signature(write_layout(…, config)))
         Words for each buffer; a transfer to a buffer that does not exist vanishes.
+    will_wait : In(1)
+        With ``pipeline``: ``activation`` is not ready in the next cycle.
     done : Out(1)
         Pulse: a job's last word was accepted.
     failure : Out(failure_layout())
@@ -65,6 +67,7 @@ class Load(wiring.Component):
                 "burst": Out(stream.Signature(burst_layout(config))),
                 "beat": In(stream.Signature(beat_layout(config))),
                 **{k: Out(stream.Signature(write_layout(n, config))) for k, n in words.items()},
+                "will_wait": In(1),
                 "done": Out(1),
                 "failure": Out(failure_layout()),
             }
@@ -91,12 +94,26 @@ class Load(wiring.Component):
             resizer.i.p.error.eq(self.beat.p.error),
             self.beat.ready.eq(resizer.i.ready),
         ]
-        self._deliver(m, transfer.place, resizer)
+        self._deliver(m, transfer, resizer)
         return m
 
-    def _deliver(self, m, place, resizer):
+    def _accepts(self, m, transfer):
+        """Return whether a word is meant for a buffer that takes it.
+
+        With ``pipeline`` it is known a cycle ahead, for the bus waits for it; only one may wait.
+        """
+        if self.config.pipeline:
+            accepts, coming = Signal(), transfer.coming
+            waits = coming[Buffer.ACTIVATION] & self.will_wait
+            m.d.sync += accepts.eq(coming.any() & ~waits)
+            return accepts
+        meant = transfer.place.p.buffers
+        takes = [getattr(self, buffer.name.lower()).ready for buffer in Buffer]
+        return (meant & Cat(*takes, 1)).any()
+
+    def _deliver(self, m, transfer, resizer):
         """Join places and data; the buffer that is meant sets the pace."""
-        accepts = place.p.buffers[len(Buffer)]
+        place, accepts = transfer.place, self._accepts(m, transfer)
         for buffer in Buffer:
             port = getattr(self, buffer.name.lower())
             meant = place.p.buffers[buffer]
@@ -105,7 +122,6 @@ class Load(wiring.Component):
                 port.p.addr.eq(place.p.addr),
                 port.p.data.eq(resizer.o.p.data),
             ]
-            accepts |= meant & port.ready
         if isinstance(resizer, Narrower):
             m.d.comb += resizer.drop.eq(place.p.run_ends)
         moves = place.valid & resizer.o.valid & accepts

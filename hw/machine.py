@@ -132,6 +132,7 @@ class Machine(wiring.Component):
             m.d.comb += self.failures[FAILURES.index(name)].eq(block.failure)
 
         connect(m, load.activation, compute.load_activation)
+        m.d.comb += load.will_wait.eq(compute.will_write)
         connect(m, load.weight, compute.load_weight)
         connect(m, load.parameter, compute.load_parameter)
         connect(m, store.read, compute.store_read)

@@ -79,20 +79,26 @@ class Requantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Copies of its own, one for each stage, for they go to all lanes.
-        copies = delayed(m, self.settings, 3, "settings", reset_less=True)
-        settings, self._middle, late = copies[1:]
-        self._settings = settings
-        # The second shift is counted from the largest left shift, so that it is one to the right.
-        out_shift = Signal(range(MAX_LEFT_SHIFT + 16), reset_less=True)
-        least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
-        m.d.sync += out_shift.eq(Mux(wanted < least, least, wanted) - least)
+        # Copies of its own, one for each stage, for they go to all lanes; with ``pipeline`` what
+        # they copy has nowhere else to go.
+        pipeline = self.config.pipeline
 
-        compared, compares = None, Signal(reset_less=True)
+        def held(value, name):
+            return delayed(m, value, 3 + pipeline, name, reset_less=True)[1 + pipeline :]
+
+        settings, self._middle, late = held(self.settings, "settings")
+        self._settings = settings
+        self._drops, _, drops_late = held(self.settings.rounding == Rounding.FLOOR, "drops")
+        # The second shift is counted from the largest left shift, so that it is one to the right.
+        least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
+        limited = Mux(wanted < least, least, wanted) - least
+        out_shift = held(limited[: (MAX_LEFT_SHIFT + 15).bit_length()], "out_shift")[0]
+
+        compared = None
         if self.config.threshold_bits:
             m.submodules.compared = compared = ThresholdUnit(self.config)
             m.d.comb += [compared.settings.eq(settings), compared.write.eq(self.thresholds)]
-            m.d.sync += compares.eq(self.settings.threshold_bits != 0)
+            compares = held(self.settings.threshold_bits != 0, "compares")[0]
 
         for lane in range(self.config.columns):
 
@@ -106,7 +112,7 @@ class Requantizer(wiring.Component):
             sums = register("sum", 18, clamped + self._addend(register, lane))
             wide = Cat(Const(0, MAX_LEFT_SHIFT), sums).as_signed()
             shifted = self._shift(register, "out_shifted", wide, out_shift)
-            rounded = register("out_rounded", len(wide) + 1, self._round(shifted, late))
+            rounded = register("out_rounded", len(wide) + 1, self._round(shifted, late, drops_late))
             limits = late.out_low, late.out_high
             limited = self._saturate(register, "out", rounded, limits)
             if compared is not None:
@@ -114,20 +120,20 @@ class Requantizer(wiring.Component):
                 limited = Mux(compares, compared.codes[lane], limited[:8])
             m.d.sync += self.codes[lane].eq(limited)
             if self.config.bit_lanes:
-                self._choose_bit(m, lane, limited)
+                self._choose_bit(m, lane, limited, late.plane)
         return m
 
-    def _choose_bit(self, m, lane, code):
+    def _choose_bit(self, m, lane, code, plane):
         """Say one bit of a code: with ``pipeline`` it is chosen before the register of codes."""
         if self.config.pipeline:
-            m.d.sync += self.bits[lane].eq(code[:8].bit_select(self.settings.plane, 1))
+            m.d.sync += self.bits[lane].eq(code[:8].bit_select(plane, 1))
         else:
-            m.d.comb += self.bits[lane].eq(self.codes[lane].bit_select(self.settings.plane, 1))
+            m.d.comb += self.bits[lane].eq(self.codes[lane].bit_select(plane, 1))
 
     def _clamped(self, register, biased, shift):
         """Return what the first stage makes of a sum."""
         shifted = self._shift(register, "shifted", biased, shift)
-        rounded = register("rounded", 33, self._round(shifted, self._settings))
+        rounded = register("rounded", 33, self._round(shifted, self._settings, self._drops))
         limits = self._settings.low, self._settings.high
         return register("clamped", 16, self._saturate(register, "mid", rounded, limits))
 
@@ -170,16 +176,19 @@ class Requantizer(wiring.Component):
                 sticky, rest = held[0], held[1:].as_signed()
         return register(name, len(value) + 2, Cat(sticky, rest))
 
-    def _round(self, shifted, settings):
-        """Return the floor of a shifted value or the integer above it."""
+    def _round(self, shifted, settings, drops):
+        """Return the floor of a shifted value or the integer above it.
+
+        Two LUT4 decide in front of the carry chain: one about ties, one about the rest.
+        """
         sticky, half, floor = shifted[0], shifted[1], shifted[2:].as_signed()
-        up = Array(
+        tie_up = Array(
             {
-                Rounding.HALF_EVEN: half & (sticky | floor[0]),
-                Rounding.HALF_UP: half,
-                Rounding.FLOOR: Const(0, 1),
-                Rounding.HALF_AWAY: half & (sticky | (floor >= 0)),
+                Rounding.HALF_EVEN: floor[0],
+                Rounding.HALF_UP: Const(1, 1),
+                Rounding.FLOOR: Const(1, 1),
+                Rounding.HALF_AWAY: floor >= 0,
             }[rounding]
             for rounding in Rounding
         )
-        return floor + up[settings.rounding]
+        return floor + (half & ~drops & (sticky | tie_up[settings.rounding]))

@@ -61,8 +61,10 @@ class StreamQueue(wiring.Component):
             self.o.valid.eq(valid),
             self.o.payload.eq(read.data),
             self.empty.eq(~waits & ~valid),
+            # Where the next payload goes nothing is until it has come: what is there, nobody reads.
+            # Room is known at once; whether a payload comes, late.
             write.data.eq(self.i.payload),
-            write.en.eq(pushes),
+            write.en.eq(room),
             read.en.eq(pulls),
         ]
         # Who gives and who takes is known late: the bits are functions of it at once, not enabled

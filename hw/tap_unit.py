@@ -79,14 +79,23 @@ class TapUnit(wiring.Component):
             steps.append(Signal.like(self.step, name=f"step_{stage}"))
             m.d.sync += steps[-1].eq(steps[-2])
 
-        lowest = Mux(self.maximum & ~self.unsigned, -128, 0)
+        # What a job says goes to all lanes, and is known before the words are here.
+        unsigned, self._maximum, signed_maximum = (
+            Signal(name=n, reset_less=True) for n in ("is_unsigned", "is_maximum", "signed_maximum")
+        )
+        m.d["sync" if self.config.pipeline else "comb"] += [
+            unsigned.eq(self.unsigned),
+            self._maximum.eq(self.maximum),
+            signed_maximum.eq(self.maximum & ~self.unsigned),
+        ]
+        lowest = Mux(signed_maximum, -128, 0)
         # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
         word = Signal.like(self.word, reset_less=True)
         m.d.sync += word.eq(self.word)
         newest = Signal(data.ArrayLayout(signed(9), lanes))
         for lane in range(lanes):
             code = word[8 * lane : 8 * lane + 8]
-            value = Cat(code, code[-1] & ~self.unsigned).as_signed()
+            value = Cat(code, code[-1] & ~unsigned).as_signed()
             m.d.comb += newest[lane].eq(Mux(steps[1].inside, value, lowest))
 
         columns = [newest]
@@ -145,7 +154,7 @@ class TapUnit(wiring.Component):
         with m.If(steps[-1].valid & (first | (best > largest))):
             m.d.sync += largest.eq(best)
         empty = largest[-1] & ~largest[-2]  # all others are narrower than ``_NOTHING``
-        return Mux(self.maximum, Mux(empty, _WIDE_NOTHING, largest), total)
+        return Mux(self._maximum, Mux(empty, _WIDE_NOTHING, largest), total)
 
     def _multiply(self, m, name, operand, tap):
         """Return a product, two cycles later, from a multiplier with registers of its own."""

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..isa.config import PARAMETER_LANE_BYTES, Config
 from ..isa.instructions import Opcode
+from .delay import delayed
 from .interfaces import fields_layout
 
 __all__ = ["ThresholdUnit", "pair_layout", "table_write_layout"]
@@ -36,7 +37,8 @@ class ThresholdUnit(wiring.Component):
     reached. Each comparison is a stage with a table of its own: what the stages before have found
     is the address. The last stage holds the thresholds of even index, the one before it every
     second of those between, and so on; codes of fewer bits leave out the first stages. Nothing
-    stalls. With ``pipeline`` a stage takes two cycles: it looks up its threshold, then compares.
+    stalls. With ``pipeline`` a stage takes two cycles: it looks up its threshold, then compares;
+    the first has nothing to look up.
 
     Parameters
     ----------
@@ -76,10 +78,10 @@ class ThresholdUnit(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        stages, enabled = self.config.threshold_bits, Signal(self.config.threshold_bits)
-        m.d.comb += enabled.eq(
-            Cat(self.settings.threshold_bits >= stages - stage for stage in range(stages))
-        )
+        stages = self.config.threshold_bits
+        enabled = Cat(self.settings.threshold_bits >= stages - stage for stage in range(stages))
+        waits = 2 * self.config.pipeline  # on its way to all lanes
+        enabled = delayed(m, enabled, waits, "enabled", reset_less=True)[-1]
         for lane in range(self.config.columns):
 
             def register(name, value, lane=lane):
@@ -90,7 +92,7 @@ class ThresholdUnit(wiring.Component):
             value, found = self.sums[lane], Const(0, 0)
             for stage in range(stages):
                 threshold = self._table(m, lane, stage, found)
-                if self.config.pipeline:
+                if self.config.pipeline and stage > 0:
                     threshold = register(f"threshold_{stage}", threshold)
                     value = register(f"waiting_value_{stage}", value)
                     found = register(f"waiting_found_{stage}", found)
@@ -98,7 +100,8 @@ class ThresholdUnit(wiring.Component):
                 found = register(f"found_{stage}", Cat(reached, found))
                 if stage < stages - 1:
                     value = register(f"value_{stage}", value)
-            for cycle in range(stages * (1 + self.config.pipeline), self.latency(self.config) - 1):
+            taken = stages + self.config.pipeline * max(stages - 1, 0)
+            for cycle in range(taken, self.latency(self.config) - 1):
                 found = register(f"found_late_{cycle}", found)
             m.d.sync += self.codes[lane].eq(self.settings.out_low + found)
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..isa.config import Config
-from ..isa.instructions import Engine
+from ..isa.instructions import Buffer, Engine
 from ..isa.reach import ADDRESS_BITS
 from .burst_splitter import BurstSplitter, run_layout
 from .interfaces import job_layout
@@ -38,6 +38,8 @@ class Transfer(wiring.Component):
         Bursts; one of no beats for a job that moves nothing.
     place : Out(stream.Signature(place_layout()))
         Places of the words; a void one for a job that moves nothing.
+    coming : Out(len(Buffer) + 1)
+        With ``pipeline``: ``buffers`` of the next cycle's place, if there is one.
     """
 
     def __init__(self, config: Config, jobs_ahead: int) -> None:
@@ -49,6 +51,7 @@ class Transfer(wiring.Component):
                 "bases": In(ADDRESS_BITS).array(REGIONS),
                 "burst": Out(stream.Signature(run_layout(config))),
                 "place": Out(stream.Signature(place_layout())),
+                "coming": Out(len(Buffer) + 1),
             }
         )
 
@@ -76,4 +79,5 @@ class Transfer(wiring.Component):
         connect(m, splitter.o, flipped(self.burst))
         connect(m, areas.o, words.i)
         connect(m, words.o, flipped(self.place))
+        m.d.comb += self.coming.eq(words.coming)
         return m

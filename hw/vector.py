@@ -54,6 +54,8 @@ class Vector(wiring.Component):
         Activation buffer, for input and residual words.
     write : Out(stream.Signature(result_layout(config)))
         Results; must always be ready.
+    will_write : Out(1)
+        There is one in the next cycle.
     accumulators : Out(accumulator_read_signature(config))
         Sums of the array.
     parameters : Out(private_read_signature(...))
@@ -72,6 +74,7 @@ class Vector(wiring.Component):
                 "active": Out(1),
                 "read": Out(read_signature(words, config)),
                 "write": Out(stream.Signature(result_layout(config))),
+                "will_write": Out(1),
                 "accumulators": Out(accumulator_read_signature(config)),
                 **self._parameter_ports(config),
             }
@@ -88,7 +91,7 @@ class Vector(wiring.Component):
     @staticmethod
     def pixel_done_latency(config: Config) -> int:
         """Return the cycles from the last pixel of a job to ``done``."""
-        return 2 + config.pipeline + Requantizer.latency(config) + 1
+        return 1 + Accumulators.latency(config) + Requantizer.latency(config) + 1
 
     @staticmethod
     def word_done_latency(config: Config) -> int:
@@ -160,6 +163,7 @@ class Vector(wiring.Component):
         m.d.comb += [
             ends.eq(tokens[-1].last),
             self.write.valid.eq(tokens[-1].emits),
+            self.will_write.eq(tokens[-2].emits),
             self.write.p.addr.eq(tokens[-1].addr),
             self.write.p.data.eq(requantizer.codes.as_value()),
         ]

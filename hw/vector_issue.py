@@ -59,7 +59,7 @@ class VectorIssue(wiring.Component):
     step : Out(tap_step_layout())
         Of the word that was read in the cycle before.
     parameter : Out(range(config.parameter_words))
-        Tap word for that word; with ``pipeline`` a cycle earlier, for the word that is asked for.
+        Tap word for that word.
     residual : Out(1)
         The word that was read in the cycle before is a residual.
     token : Out(token_layout(config))
@@ -213,5 +213,4 @@ class VectorIssue(wiring.Component):
             self.step.eq(asked.p.step),
             self.step.valid.eq(issues & asked.p.step.valid),
         ]
-        # Tap words come later than words with ``pipeline``: their addresses are there earlier.
-        m.d["comb" if self.config.pipeline else "sync"] += self.parameter.eq(asked.p.parameter)
+        m.d.sync += self.parameter.eq(asked.p.parameter)

@@ -50,6 +50,8 @@ class Words(wiring.Component):
         Transfers.
     o : Out(stream.Signature(place_layout()))
         Places of their words, in order.
+    coming : Out(len(Buffer) + 1)
+        With ``pipeline``: ``buffers`` of the next cycle, if there is a place then.
     """
 
     #: Cycles from the transfer on ``i`` to the first cycle its first place is valid on ``o``.
@@ -61,6 +63,7 @@ class Words(wiring.Component):
             {
                 "i": In(stream.Signature(area_layout())),
                 "o": Out(stream.Signature(place_layout())),
+                "coming": Out(len(Buffer) + 1),
             }
         )
 
@@ -101,7 +104,8 @@ class Words(wiring.Component):
                 m.d.sync += [single.eq(one_word), last_run.eq(one_run), run_ends.eq(one_word)]
                 m.d.sync += job_ends.eq(nothing | (one_word & one_run))
                 meant = Cat(taken.buffer == n for n in range(len(buffers)))
-                m.d.sync += buffers.eq(Mux(nothing, 0, meant))
+                meant = Mux(nothing, 0, meant)
+                m.d.sync += buffers.eq(meant)
             with m.Elif(run_ends):
                 next_start, is_last = (start + area.pitch)[:WORD_ADDR_BITS], area.runs == 2
                 m.d.sync += [words.eq(area.words), addr.eq(next_start), start.eq(next_start)]
@@ -111,4 +115,6 @@ class Words(wiring.Component):
                 ends = words == 2
                 m.d.sync += [words.eq(words - 1), addr.eq(addr + 1)]
                 m.d.sync += [run_ends.eq(ends), job_ends.eq(ends & last_run)]
+        if self.pipeline:
+            m.d.comb += self.coming.eq(Mux(busy, buffers, meant))
         return m

@@ -210,7 +210,7 @@ def load_banks(config: Config) -> int:
 
 def store_arrival(config: Config) -> int:
     """Return the cycles from the address of a word that STORE reads to its entry into a queue."""
-    return 1 + config.pipeline
+    return 1 + 2 * config.pipeline
 
 
 def operand_check(config: Config) -> int:
@@ -223,7 +223,7 @@ def operand_check(config: Config) -> int:
 
 def feeder(config: Config) -> int:
     """Return the cycles from the issue of an operand to its entry into the array."""
-    return 4 + config.pipeline
+    return 4 + 2 * config.pipeline
 
 
 def accumulator_distance(config: Config) -> int:
@@ -246,12 +246,12 @@ def pixel_done(config: Config) -> int:
 
     The next job may enter then.
     """
-    return 11 + 5 * config.pipeline
+    return 11 + 7 * config.pipeline
 
 
 def word_done(config: Config) -> int:
     """Return the same from the last word of a job."""
-    return 15 + 6 * config.pipeline
+    return 15 + 7 * config.pipeline
 
 
 def threshold_cycles(bits: int) -> int:

@@ -90,12 +90,29 @@ def test_a_wide_table_is_copied_with_both_of_its_halves(module):
 
 
 def test_memories_count_as_several(module, monkeypatch):
-    monkeypatch.setattr(copies, "MOST_READERS", 10)
+    monkeypatch.setattr(copies, "MOST_READERS", 12)
     monkeypatch.setattr(copies, "GROUP", 10)
     for lane in LANES[:3]:
         module["cells"][f"lane_{lane}"]["type"] = "DP16KD"
     copy_drivers(FlatModule(module))
     assert len({read_by(module, lane)[0] for lane in LANES}) == 2
+
+
+def test_what_leads_to_many_lanes_has_copies_for_some_of_them_each(module, monkeypatch):
+    monkeypatch.setattr(copies, "MOST_READERS", 100)
+    monkeypatch.setattr(copies, "MOST_LANES", 3)
+    monkeypatch.setattr(copies, "LANES", 2)
+    cells = module["cells"] = {name: module["cells"][name] for name in ("table", "register")}
+    places = [
+        f"unit.{kind}_{lane}[{bit}]" for kind in "ab" for lane in range(4) for bit in range(2)
+    ]
+    for number, place in enumerate(places):
+        cells[place] = cell("LUT4", TABLE, 5, 10 + number)
+    copy_drivers(FlatModule(module))
+    reads = {place: cells[place]["connections"]["A"][0] for place in places}
+    lanes = [{reads[p] for p in places if f"_{lane}[" in p} for lane in range(4)]
+    assert all(len(nets) == 1 for nets in lanes)
+    assert lanes[0] == lanes[1] != lanes[2] == lanes[3]
 
 
 @pytest.mark.parametrize("kind", ["DCCA", "DP16KD", "TRELLIS_DPR16X4", "MULT18X18D", "CCU2C"])
@@ -123,6 +140,19 @@ def test_registers_are_near_each_other_by_what_they_hold(module):
     assert len(set(read.values())) == 3
 
 
+def test_a_register_that_leads_to_many_copies_has_copies_too(module, monkeypatch):
+    monkeypatch.setattr(copies, "GROUP", 1)
+    monkeypatch.setattr(copies, "MOST_COPIES", 3)
+    monkeypatch.setattr(copies, "COPIES", 2)
+    module["cells"]["table"] = cell("TRELLIS_FF", FLIP_FLOP, 2, 3, 4)
+    copy_drivers(FlatModule(module))
+    before = {lane: read_by(module, lane)[1] for lane in LANES}
+    assert len({read_by(module, lane)[0] for lane in LANES}) == 5
+    # Lanes 1 and 2; 10 and 11; that of lane 0 is no copy.
+    assert before[0] == "table" and len(set(before.values())) == 2
+    assert before[1] == before[2] != before[10] == before[11]
+
+
 def test_what_leads_to_few_stays_as_it_is(module, monkeypatch):
     monkeypatch.setattr(copies, "MOST_READERS", len(LANES))
     before = copy.deepcopy(module)
@@ -143,6 +173,8 @@ def each_alone(monkeypatch):
     """No two cells share what they read."""
     monkeypatch.setattr(copies, "MOST_READERS", 1)
     monkeypatch.setattr(copies, "GROUP", 1)
+    monkeypatch.setattr(copies, "MOST_COPIES", 1)
+    monkeypatch.setattr(copies, "COPIES", 1)
 
 
 @needs_yosys

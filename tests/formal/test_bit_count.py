@@ -5,7 +5,7 @@ from amaranth import Assert, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from shiftloom.hw import and_adder, choice_adder
+from shiftloom.hw import and_adder, bit_count, choice_adder
 from shiftloom.hw.and_adder import AndAdder
 from shiftloom.hw.bit_count import BitCount
 from shiftloom.hw.choice_adder import ChoiceAdder
@@ -102,8 +102,10 @@ def test_chains_add_what_is_chosen(width, form):
 
 
 @FORMS
+@pytest.mark.parametrize("longest", [31, 5], ids=["whole", "parted"])
 @pytest.mark.parametrize("lanes", [16, pytest.param(32, marks=LONG)])
-def test_trees_count_all_lanes(lanes, form):
+def test_trees_count_all_lanes(monkeypatch, lanes, longest, form):
+    monkeypatch.setattr(bit_count, "_LONGEST", longest)
     settled(Counted(lanes), BitCount.latency(lanes), **form)
 
 

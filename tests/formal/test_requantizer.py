@@ -117,7 +117,7 @@ def test_both_stages_are_their_definition():
 
 @pytest.mark.slow
 def test_ties_that_are_not_even_are_found(monkeypatch):
-    def up(self, shifted, settings):
+    def up(self, shifted, settings, drops):
         return shifted[2:].as_signed() + shifted[1]
 
     monkeypatch.setattr(Requantizer, "_round", up)

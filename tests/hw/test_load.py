@@ -66,10 +66,14 @@ def load(simulate, config, jobs, *, stalls=0.0, latency=3, bad=range(0)):
         ports = {b: getattr(dut, b.name.lower()) for b in Buffer}
         holds = {b: sometimes(stalls, b) for b in Buffer}
         signals = [s for p in ports.values() for s in (p.valid & p.ready, p.payload)]
-        cycle = 0
+        cycle, next_waits = 0, False
         while len(dones) < len(jobs):
+            waits = {buffer: next(hold) for buffer, hold in holds.items()}
+            if config.pipeline:  # only one may wait, and it is known a cycle before
+                waits, next_waits = {Buffer.ACTIVATION: next_waits}, waits[Buffer.ACTIVATION]
+                ctx.set(dut.will_wait, next_waits)
             for buffer, port in ports.items():
-                ctx.set(port.ready, not next(holds[buffer]))
+                ctx.set(port.ready, not waits.get(buffer, False))
             _, _, done, failure, *sampled = await ctx.tick().sample(dut.done, dut.failure, *signals)
             for buffer in Buffer:
                 if sampled[2 * buffer]:
@@ -100,14 +104,16 @@ def words_of(config, job):
     return buffer, places, final
 
 
-@pytest.mark.parametrize(("stalls", "latency"), [(0.0, 20), (0.5, 3)])
+@pytest.mark.parametrize("pipeline", [0, 1])
+@pytest.mark.parametrize("pace", [{"stalls": 0.0, "latency": 20}, {"stalls": 0.5, "latency": 3}])
 @pytest.mark.parametrize(
     ("bus_bytes", "name"), [(4, "odd"), (8, "tiny"), (16, "base"), (64, "odd")]
 )
-def test_words_reach_their_buffers(simulate, name, bus_bytes, stalls, latency):
-    config = dataclasses.replace(load_config(name), bus_bytes=bus_bytes, burst_beats=8)
+def test_words_reach_their_buffers(simulate, name, bus_bytes, pace, pipeline):
+    changes = {"bus_bytes": bus_bytes, "burst_beats": 8, "pipeline": pipeline}
+    config = dataclasses.replace(load_config(name), **changes)
     jobs = jobs_of(config, bus_bytes, 16)
-    writes, dones, failures, _ = load(simulate, config, jobs, stalls=stalls, latency=latency)
+    writes, dones, failures, _ = load(simulate, config, jobs, **pace)
     start = 0
     for job, (_, end) in zip(jobs, dones, strict=True):
         buffer, places, final = words_of(config, job)

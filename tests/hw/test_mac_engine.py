@@ -39,7 +39,7 @@ BITS = Config(
     bit_lanes=64,
     **SIZES,
 )
-QUICK = [replace(c, name=f"quick_{c.name}", pipeline=1) for c in (TINY, NARROW, BITS)]
+QUICK = [replace(c, name=f"quick_{c.name}", pipeline=1) for c in (TINY, ODD, NARROW, BITS)]
 CONFIGS = [TINY, ODD, NARROW, BITS, *QUICK]
 
 

@@ -6,7 +6,16 @@ from itertools import accumulate
 
 from .flat_module import FlatModule, Pin
 
-__all__ = ["GROUP", "LANES", "MOST_LANES", "MOST_READERS", "copy_driver", "copy_drivers"]
+__all__ = [
+    "COPIES",
+    "GROUP",
+    "LANES",
+    "MOST_COPIES",
+    "MOST_LANES",
+    "MOST_READERS",
+    "copy_driver",
+    "copy_drivers",
+]
 
 #: Inputs that a net may lead to before its driver is copied, and those that each copy leads to; an
 #: input of a memory, which lies in one of few columns of the chip, counts as several.
@@ -55,9 +64,10 @@ def copy_drivers(module: FlatModule) -> None:
     nets = [net for net in module.readers if module.kind(net) in _COPIED]
     weights = {net: sum(map(weight, module.readers[net])) for net in nets}
     copied: set[str] = set()
-    for net in sorted(nets, key=lambda net: -weights[net]):
+    wide = {net: number for net in nets if (number := copies(net)) > 1}
+    for net, number in sorted(wide.items(), key=lambda item: -weights[item[0]]):
         readers = sorted(module.readers[net], key=lambda pin: _order(name(pin)))
-        copied |= _share(module, net, readers, [weight(pin) for pin in readers], copies(net))
+        copied |= _share(module, net, readers, [weight(pin) for pin in readers], number)
     for net in list(module.readers):
         readers = [pin for pin in module.readers[net] if pin.cell in copied]
         if len(readers) > MOST_COPIES and module.kind(net) == "TRELLIS_FF":
@@ -69,8 +79,9 @@ def _share(
 ) -> set[str]:
     """Divide readers among a driver and its copies, evenly and in their order; name the copies."""
     groups: dict[int, list[Pin]] = {}
+    whole = sum(weights)
     for pin, until in zip(readers, accumulate(weights), strict=True):
-        groups.setdefault((until * number - 1) // sum(weights), []).append(pin)
+        groups.setdefault((until * number - 1) // whole, []).append(pin)
     copied = set()
     for group in list(groups.values())[1:]:
         to = copy_driver(module, net)

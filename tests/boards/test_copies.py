@@ -90,7 +90,7 @@ def test_a_wide_table_is_copied_with_both_of_its_halves(module):
 
 
 def test_memories_count_as_several(module, monkeypatch):
-    monkeypatch.setattr(copies, "MOST_READERS", 12)
+    monkeypatch.setattr(copies, "MOST_READERS", 10)
     monkeypatch.setattr(copies, "GROUP", 10)
     for lane in LANES[:3]:
         module["cells"][f"lane_{lane}"]["type"] = "DP16KD"

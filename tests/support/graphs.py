@@ -23,10 +23,13 @@ def random_codes(graph, seed, samples=1):
     return found
 
 
-def random_thresholds(node, tensor, seed, bits=None):
-    """Return random thresholds for a convolution, most of them where its sums are."""
+def random_thresholds(node, tensor, seed, bits=None, most=4):
+    """Return random thresholds for a convolution, most of them where its sums are.
+
+    They make codes of so many bits, or of up to ``most``.
+    """
     generator = np.random.default_rng(seed)
-    bits = bits or int(generator.integers(1, 5))
+    bits = bits or int(generator.integers(1, most + 1))
     count = int(generator.integers(1 << bits >> 1, 1 << bits))
     rows = len(node.weight) if generator.random() < 0.8 else 1
     spread = 74.0 * np.sqrt(np.square(node.weight, dtype=float).sum(axis=(1, 2, 3))).max()
@@ -37,11 +40,15 @@ def random_thresholds(node, tensor, seed, bits=None):
     return Thresholds(values=np.sort(values, axis=1).astype(np.int32), low=low)
 
 
-def compared(graph, seed, share=0.3):
+def compared(graph, seed, share=0.3, most=4):
     """Return a network in which some convolutions compare with thresholds instead of shifting."""
     rng = random.Random(f"thresholds {seed}")
+
+    def bank(node, index):
+        return random_thresholds(node, graph.tensors[node.output], (seed, index), most=most)
+
     nodes = [
-        replace(node, thresholds=random_thresholds(node, graph.tensors[node.output], (seed, index)))
+        replace(node, thresholds=bank(node, index))
         if isinstance(node, Conv) and rng.random() < share
         else node
         for index, node in enumerate(graph.nodes)
@@ -49,10 +56,10 @@ def compared(graph, seed, share=0.3):
     return replace(graph, nodes=tuple(nodes))
 
 
-def random_graph(seed, nodes=4):
+def random_graph(seed, nodes=4, threshold_bits=4):
     """Return a random network of about ``nodes`` nodes; every tensor nobody reads is an output.
 
-    Every third convolution or so compares with thresholds.
+    Every third convolution or so compares with thresholds, for codes of up to ``threshold_bits``.
     """
     builder = Builder(seed)
     rng = builder.rng
@@ -81,8 +88,8 @@ def random_graph(seed, nodes=4):
     read = {name for node in builder.nodes for name in node.inputs}
     outputs = [name for name in builder.tensors if name not in read and name not in builder.inputs]
     if not outputs:
-        return random_graph(seed + 1_000_003, nodes)
-    return compared(builder.graph(outputs), seed)
+        return random_graph(seed + 1_000_003, nodes, threshold_bits)
+    return compared(builder.graph(outputs), seed, most=threshold_bits)
 
 
 def random_chain(seed, nodes=6):

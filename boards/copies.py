@@ -1,7 +1,7 @@
 """Copies of an ECP5's registers and tables that lead to more cells than lie near each other."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from .flat_module import FlatModule, Pin
@@ -27,6 +27,9 @@ MOST_LANES, LANES = 8, 4
 
 #: Likewise copies that a register may lead to: they lie wherever what they lead to does.
 MOST_COPIES, COPIES = 12, 6
+
+#: By what readers are sorted.
+_Order = tuple[int, list[tuple[bool, int, str]]]
 
 _COPIED = ("TRELLIS_FF", "LUT4", "PFUMX")
 
@@ -57,21 +60,36 @@ def copy_drivers(module: FlatModule) -> None:
         return labels.get(held, pin.cell)
 
     def copies(net: int) -> int:
-        lanes = len({_lane(name(pin)) for pin in module.readers[net]})
-        enough = -(-weights[net] // GROUP) if weights[net] > MOST_READERS else 1
+        readers = module.readers[net]
+        whole = sum(map(weight, readers))
+        lanes = len({_lane(name(pin)) for pin in readers})
+        enough = -(-whole // GROUP) if whole > MOST_READERS and len(readers) > 1 else 1
         return max(enough, -(-lanes // LANES) if lanes > MOST_LANES else 1)
 
-    nets = [net for net in module.readers if module.kind(net) in _COPIED]
-    weights = {net: sum(map(weight, module.readers[net])) for net in nets}
+    # What a copy's table reads has more readers than before: once more, until that is enough.
+    while _copy_once(module, copies, lambda pin: _order(name(pin)), weight):
+        pass
+
+
+def _copy_once(
+    module: FlatModule,
+    copies: Callable[[int], int],
+    order: Callable[[Pin], _Order],
+    weight: Callable[[Pin], int],
+) -> bool:
+    """Copy what drives too many inputs; return whether anything does."""
     copied: set[str] = set()
+    nets = [net for net in module.readers if module.kind(net) in _COPIED]
     wide = {net: number for net in nets if (number := copies(net)) > 1}
+    weights = {net: sum(map(weight, module.readers[net])) for net in wide}
     for net, number in sorted(wide.items(), key=lambda item: -weights[item[0]]):
-        readers = sorted(module.readers[net], key=lambda pin: _order(name(pin)))
+        readers = sorted(module.readers[net], key=order)
         copied |= _share(module, net, readers, [weight(pin) for pin in readers], number)
     for net in list(module.readers):
         readers = [pin for pin in module.readers[net] if pin.cell in copied]
         if len(readers) > MOST_COPIES and module.kind(net) == "TRELLIS_FF":
             _share(module, net, readers, [1] * len(readers), -(-len(readers) // COPIES))
+    return bool(copied)
 
 
 def _share(
@@ -91,7 +109,7 @@ def _share(
     return copied
 
 
-def _order(name: str) -> tuple[int, list[tuple[bool, int, str]]]:
+def _order(name: str) -> _Order:
     """Sort by lane, then by the rest of a name; numbers as numbers."""
     parts = re.split(r"(\d+)", name)
     return _lane(name), [

@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
 from ..isa.config import Config
-from ..isa.timing import load_banks
 from .delay import delayed
 from .interfaces import (
     read_latency,
@@ -26,8 +25,8 @@ class ActivationBuffer(wiring.Component):
 
     Word ``a`` lies in bank ``a % banks``. In each cycle the feeder reads first, then the vector
     unit and the store engine read from banks that are left; likewise the vector unit writes first
-    and the load engine waits while its bank is taken (with ``pipeline``: any bank). Nobody may
-    read a word in the cycle in which it is written.
+    and the load engine waits while its bank is taken (with ``pipeline`` while any is, of its own
+    accord). Nobody may read a word in the cycle in which it is written.
 
     Parameters
     ----------
@@ -42,8 +41,6 @@ class ActivationBuffer(wiring.Component):
         One word each.
     vector_write : In(stream.Signature(result_layout(config)))
         Words, or bytes of words, to write; always ready.
-    will_write : In(1)
-        With ``pipeline``: there is one in the next cycle.
     load_write : In(stream.Signature(write_layout(config.activation_words, config)))
         Words to write.
     """
@@ -62,7 +59,6 @@ class ActivationBuffer(wiring.Component):
                 "vector": In(read_signature(words, config)),
                 "store": In(read_signature(words, config)),
                 "vector_write": In(stream.Signature(result_layout(config))),
-                "will_write": In(1),
                 "load_write": In(stream.Signature(write_layout(words, config))),
             }
         )
@@ -103,20 +99,12 @@ class ActivationBuffer(wiring.Component):
             vector.data.eq(words[vector_reads]),
             store.data.eq(words[store_reads]),
         ]
-        m.d.comb += self.vector_write.ready.eq(1)
-        self._admit(m)
-        return m
-
-    def _admit(self, m):
-        """Let the load engine write when the vector unit does not write there."""
-        ready = self.load_write.ready
-        if not load_banks(self.config):  # known a cycle ahead, for it leads far
-            free = Signal(init=1)
-            m.d.sync += free.eq(~self.will_write)
-            m.d.comb += ready.eq(free)
-            return
         others = self._bank(self.vector_write.p.addr) != self._bank(self.load_write.p.addr)
-        m.d.comb += ready.eq(~self.vector_write.valid | others)
+        m.d.comb += [
+            self.vector_write.ready.eq(1),
+            self.load_write.ready.eq(~self.vector_write.valid | others),
+        ]
+        return m
 
     def _bank(self, addr):
         return addr[: self._bank_bits]

@@ -91,10 +91,7 @@ class Compute(wiring.Component):
         connect(m, mac.weights, weights.read)
         connect(m, vector.read, activations.vector)
         connect(m, vector.write, activations.vector_write)
-        m.d.comb += [
-            activations.will_write.eq(vector.will_write),
-            self.will_write.eq(vector.will_write),
-        ]
+        m.d.comb += self.will_write.eq(vector.will_write)
         connect(m, vector.accumulators, mac.accumulators)
         connect(m, vector.parameters, parameters.read)
         connect(m, flipped(self.load_activation), activations.load_write)

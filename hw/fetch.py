@@ -73,7 +73,9 @@ class Fetch(wiring.Component):
         depth = max(_AHEAD * INSTRUCTION_BYTES // self.config.bus_bytes, 3)
         splitter = BurstSplitter(self.config, self.burst_beats)
         m.submodules.splitter = splitter
-        m.submodules.queue = queue = StreamQueue(beat_layout(self.config), depth)
+        m.submodules.queue = queue = StreamQueue(
+            beat_layout(self.config), depth, quick=bool(self.config.pipeline)
+        )
         beats = self._beats_behind(m, queue)
 
         asked = Signal()

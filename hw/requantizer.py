@@ -10,6 +10,7 @@ from ..isa.requantize import MAX_LEFT_SHIFT, Rounding
 from .delay import delayed
 from .interfaces import fields_layout
 from .saturate import saturate
+from .spread import spread
 from .threshold_unit import ThresholdUnit, table_write_layout
 
 __all__ = ["Requantizer", "lane_layout"]
@@ -79,26 +80,12 @@ class Requantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Copies of its own, one for each stage, for they go to all lanes; with ``pipeline`` what
-        # they copy has nowhere else to go.
-        pipeline = self.config.pipeline
-
-        def held(value, name):
-            return delayed(m, value, 3 + pipeline, name, reset_less=True)[1 + pipeline :]
-
-        settings, self._middle, late = held(self.settings, "settings")
-        self._settings = settings
-        self._drops, _, drops_late = held(self.settings.rounding == Rounding.FLOOR, "drops")
-        # The second shift is counted from the largest left shift, so that it is one to the right.
-        least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
-        limited = Mux(wanted < least, least, wanted) - least
-        out_shift = held(limited[: (MAX_LEFT_SHIFT + 15).bit_length()], "out_shift")[0]
-
+        shared = self._shared(m)
         compared = None
         if self.config.threshold_bits:
             m.submodules.compared = compared = ThresholdUnit(self.config)
+            settings = self.settings if self.config.pipeline else shared["settings"][0][0]
             m.d.comb += [compared.settings.eq(settings), compared.write.eq(self.thresholds)]
-            compares = held(self.settings.threshold_bits != 0, "compares")[0]
 
         for lane in range(self.config.columns):
 
@@ -107,21 +94,51 @@ class Requantizer(wiring.Component):
                 m.d.sync += signal.eq(value)
                 return signal
 
+            own = {name: [stage[lane] for stage in value] for name, value in shared.items()}
+            settings, middle, late = own["settings"]
+            drops, _, drops_late = own["drops"]
             biased = register("biased", 32, self.values[lane] + self.parameters[lane].bias)
-            clamped = self._clamped(register, biased, self.parameters[lane].shift)
-            sums = register("sum", 18, clamped + self._addend(register, lane))
+            shifted = self._shift(register, "shifted", biased, self.parameters[lane].shift)
+            rounded = register("rounded", 33, self._round(shifted, settings, drops))
+            limits = settings.low, settings.high
+            clamped = register("clamped", 16, self._saturate(register, "mid", rounded, limits))
+            sums = register("sum", 18, clamped + self._addend(register, lane, middle))
             wide = Cat(Const(0, MAX_LEFT_SHIFT), sums).as_signed()
-            shifted = self._shift(register, "out_shifted", wide, out_shift)
+            shifted = self._shift(register, "out_shifted", wide, own["out_shift"][0])
             rounded = register("out_rounded", len(wide) + 1, self._round(shifted, late, drops_late))
             limits = late.out_low, late.out_high
             limited = self._saturate(register, "out", rounded, limits)
             if compared is not None:
                 m.d.comb += compared.sums[lane].eq(biased)
-                limited = Mux(compares, compared.codes[lane], limited[:8])
+                limited = Mux(own["compares"][0], compared.codes[lane], limited[:8])
             m.d.sync += self.codes[lane].eq(limited)
             if self.config.bit_lanes:
                 self._choose_bit(m, lane, limited, late.plane)
         return m
+
+    def _shared(self, m):
+        """Return what a job says of all lanes: for each of three stages the values of each lane.
+
+        With ``pipeline`` neighbours have registers of their own, the same ones for all stages;
+        otherwise a stage has its own.
+        """
+        # The second shift is counted from the largest left shift, so that it is one to the right.
+        least, wanted = -MAX_LEFT_SHIFT, self.settings.out_shift
+        limited = Mux(wanted < least, least, wanted) - least
+        values = {
+            "settings": self.settings,
+            "drops": self.settings.rounding == Rounding.FLOOR,
+            "out_shift": limited[: (MAX_LEFT_SHIFT + 15).bit_length()],
+        }
+        if self.config.threshold_bits:
+            values["compares"] = self.settings.threshold_bits != 0
+        lanes = self.config.columns
+        if self.config.pipeline:
+            return {name: [spread(m, value, lanes, name)] * 3 for name, value in values.items()}
+        return {
+            name: [[stage] * lanes for stage in delayed(m, value, 3, name, reset_less=True)[1:]]
+            for name, value in values.items()
+        }
 
     def _choose_bit(self, m, lane, code, plane):
         """Say one bit of a code: with ``pipeline`` it is chosen before the register of codes."""
@@ -130,16 +147,8 @@ class Requantizer(wiring.Component):
         else:
             m.d.comb += self.bits[lane].eq(self.codes[lane].bit_select(plane, 1))
 
-    def _clamped(self, register, biased, shift):
-        """Return what the first stage makes of a sum."""
-        shifted = self._shift(register, "shifted", biased, shift)
-        rounded = register("rounded", 33, self._round(shifted, self._settings, self._drops))
-        limits = self._settings.low, self._settings.high
-        return register("clamped", 16, self._saturate(register, "mid", rounded, limits))
-
-    def _addend(self, register, lane):
+    def _addend(self, register, lane, settings):
         """Return what is added between the stages: a constant, and the residual."""
-        settings = self._middle
         code = self.residual[8 * lane : 8 * lane + 8]
         residual = Cat(code, code[-1] & ~settings.residual_unsigned).as_signed()
         residual = Mux(settings.residual, residual, 0)

@@ -5,7 +5,7 @@ import re
 __all__ = ["plain_rtlil", "sort_ports", "without_notes", "without_zeros"]
 
 #: Attributes that carry meaning; the rest describes how the text came about.
-_ATTRIBUTES = ("init", "no_rw_check", "X_INTERFACE_INFO", "X_INTERFACE_PARAMETER")
+_ATTRIBUTES = ("init", "no_rw_check", "ram_style", "X_INTERFACE_INFO", "X_INTERFACE_PARAMETER")
 
 #: A public name in RTLIL.
 _NAME = re.compile(r"\\([^\s\\\"]+)")

@@ -20,6 +20,9 @@ class StreamQueue(wiring.Component):
         Payload.
     depth : int
         Payloads that it holds, at least 3.
+    quick : bool
+        Payloads lie in distributed memory, however many they are: they are there at the beginning
+        of a cycle, where block memory takes half of it.
 
     Members
     -------
@@ -31,7 +34,8 @@ class StreamQueue(wiring.Component):
         Nothing is inside.
     """
 
-    def __init__(self, shape, depth: int) -> None:
+    def __init__(self, shape, depth: int, quick: bool = False) -> None:
+        self.quick = quick
         self.shape = shape
         self.depth = depth
         super().__init__(
@@ -45,10 +49,15 @@ class StreamQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width, size = Shape.cast(self.shape).width, self.depth - 1
-        m.submodules.storage = storage = memory.Memory(shape=width, depth=size, init=[])
+        style = {"ram_style": "distributed"} if self.quick else {}
+        storage = memory.Memory(shape=width, depth=size, init=[], attrs=style)
+        m.submodules.storage = storage
         write, read = storage.write_port(), storage.read_port()
         # Registers say whether there is room and whether something waits: both go far.
         level = Signal(range(size + 1))
+        before = Signal.like(level)
+        came = Signal()
+        went = Signal()
         room = Signal(init=1)
         waits = Signal()
         valid = Signal()
@@ -68,10 +77,13 @@ class StreamQueue(wiring.Component):
             read.en.eq(pulls),
         ]
         # Who gives and who takes is known late: the bits are functions of it at once, not enabled
-        # or cleared by it, which is one step more.
+        # or cleared by it, which is one step more; and the level is counted a cycle later.
         rises, falls = pushes & ~pulls, pulls & ~pushes
+        m.d.comb += level.eq(before + came - went)
         m.d.sync += [
-            level.eq(Mux(pushes, level + ~pulls, level - pulls)),
+            came.eq(pushes),
+            went.eq(pulls),
+            before.eq(level),
             waits.eq(rises | (waits & ~(falls & (level == 1)))),
             room.eq(falls | (room & ~(rises & (level == size - 1)))),
         ]

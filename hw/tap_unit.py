@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..isa.config import Config
 from .multiplier import Multiplier
+from .spread import spread
 
 __all__ = ["WINDOW_STEPS", "TapUnit", "tap_step_layout"]
 
@@ -44,7 +45,8 @@ class TapUnit(wiring.Component):
     Members
     -------
     maximum, unsigned : In(1)
-        Operation and type of the words; must hold still while words are inside.
+        Operation and type of the words; must hold still while words are inside, and with
+        ``pipeline`` two cycles before.
     step : In(tap_step_layout())
         Comes with its word.
     word : In(8 * config.word_bytes)
@@ -80,23 +82,15 @@ class TapUnit(wiring.Component):
             m.d.sync += steps[-1].eq(steps[-2])
 
         # What a job says goes to all lanes, and is known before the words are here.
-        unsigned, self._maximum, signed_maximum = (
-            Signal(name=n, reset_less=True) for n in ("is_unsigned", "is_maximum", "signed_maximum")
-        )
-        m.d["sync" if self.config.pipeline else "comb"] += [
-            unsigned.eq(self.unsigned),
-            self._maximum.eq(self.maximum),
-            signed_maximum.eq(self.maximum & ~self.unsigned),
-        ]
-        lowest = Mux(signed_maximum, -128, 0)
+        unsigned, maximum, lowest = self._shared(m, lanes)
         # Words come late in a cycle: the buffer's memory and a choice of banks are before them.
         word = Signal.like(self.word, reset_less=True)
         m.d.sync += word.eq(self.word)
         newest = Signal(data.ArrayLayout(signed(9), lanes))
         for lane in range(lanes):
             code = word[8 * lane : 8 * lane + 8]
-            value = Cat(code, code[-1] & ~unsigned).as_signed()
-            m.d.comb += newest[lane].eq(Mux(steps[1].inside, value, lowest))
+            value = Cat(code, code[-1] & ~unsigned[lane]).as_signed()
+            m.d.comb += newest[lane].eq(Mux(steps[1].inside, value, lowest[lane]))
 
         columns = [newest]
         if taps > 1:
@@ -106,7 +100,7 @@ class TapUnit(wiring.Component):
             earlier = Signal(history)
             with m.If(steps[1].row_begins):
                 for column in earlier:
-                    m.d.comb += [value.eq(lowest) for value in column]
+                    m.d.comb += [v.eq(low) for v, low in zip(column, lowest, strict=True)]
             with m.Else():
                 m.d.comb += earlier.eq(read.data)
             columns = [*earlier, newest]
@@ -118,13 +112,33 @@ class TapUnit(wiring.Component):
             ]
         for lane in range(lanes):
             operands = [column[lane] for column in columns]
-            m.d.comb += self.totals[lane].eq(self._lane(m, lane, operands, steps))
+            total, largest = self._lane(m, lane, operands, steps)
+            m.d.comb += self.totals[lane].eq(Mux(maximum[lane], largest, total))
         return m
 
-    def _lane(self, m, lane, operands, steps):
-        """Multiply, combine and accumulate in one lane; return its total.
+    def _shared(self, m, lanes):
+        """Return for each lane: are words unsigned, is it a maximum, and what lies outside."""
+        signed_maximum = self.maximum & ~self.unsigned
+        values = {
+            "is_unsigned": self.unsigned,
+            "is_maximum": self.maximum,
+            "signed_maximum": signed_maximum,
+        }
+        if self.config.pipeline:
+            shared = [spread(m, value, lanes, name) for name, value in values.items()]
+        else:
+            shared = []
+            for name, value in values.items():
+                signal = Signal(name=name, reset_less=True)
+                m.d.comb += signal.eq(value)
+                shared.append([signal] * lanes)
+        unsigned, maximum, signed_maximum = shared
+        return unsigned, maximum, [Mux(each, -128, 0) for each in signed_maximum]
 
-        Sums and maxima are both kept, each in registers of its own.
+    def _lane(self, m, lane, operands, steps):
+        """Multiply, combine and accumulate in one lane; return its sum and its maximum.
+
+        Both are kept, each in registers of its own.
         """
         products, candidates = [], []
         for index, operand in enumerate(operands):
@@ -154,7 +168,7 @@ class TapUnit(wiring.Component):
         with m.If(steps[-1].valid & (first | (best > largest))):
             m.d.sync += largest.eq(best)
         empty = largest[-1] & ~largest[-2]  # all others are narrower than ``_NOTHING``
-        return Mux(self._maximum, Mux(empty, _WIDE_NOTHING, largest), total)
+        return total, Mux(empty, _WIDE_NOTHING, largest)
 
     def _multiply(self, m, name, operand, tap):
         """Return a product, two cycles later, from a multiplier with registers of its own."""

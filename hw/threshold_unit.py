@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..isa.config import PARAMETER_LANE_BYTES, Config
 from ..isa.instructions import Opcode
-from .delay import delayed
 from .interfaces import fields_layout
+from .spread import spread
 
 __all__ = ["ThresholdUnit", "pair_layout", "table_write_layout"]
 
@@ -37,8 +37,7 @@ class ThresholdUnit(wiring.Component):
     reached. Each comparison is a stage with a table of its own: what the stages before have found
     is the address. The last stage holds the thresholds of even index, the one before it every
     second of those between, and so on; codes of fewer bits leave out the first stages. Nothing
-    stalls. With ``pipeline`` a stage takes two cycles: it looks up its threshold, then compares;
-    the first has nothing to look up.
+    stalls. With ``pipeline`` a stage takes two cycles: it looks up its threshold, then compares.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class ThresholdUnit(wiring.Component):
     Members
     -------
     settings : In(fields_layout(Opcode.VECTOR_REQUANTIZE))
-        Must hold still while sums are inside.
+        Must hold still while sums are inside, with ``pipeline`` from two cycles before.
     write : In(table_write_layout(config))
         Fills the tables; a word counts for sums that come later.
     sums : In(data.ArrayLayout(signed(32), config.columns))
@@ -78,11 +77,14 @@ class ThresholdUnit(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        stages = self.config.threshold_bits
+        stages, pipeline = self.config.threshold_bits, self.config.pipeline
+        lanes, low = self.config.columns, self.settings.out_low.as_unsigned()
         enabled = Cat(self.settings.threshold_bits >= stages - stage for stage in range(stages))
-        waits = 2 * self.config.pipeline  # on its way to all lanes
-        enabled = delayed(m, enabled, waits, "enabled", reset_less=True)[-1]
-        for lane in range(self.config.columns):
+        enables, lows = [enabled] * lanes, [low] * lanes
+        if pipeline:
+            enables = spread(m, enabled, lanes, "enabled")
+            lows = spread(m, low, lanes, "low")
+        for lane in range(lanes):
 
             def register(name, value, lane=lane):
                 signal = Signal(value.shape(), name=f"{name}_{lane}", reset_less=True)
@@ -92,18 +94,18 @@ class ThresholdUnit(wiring.Component):
             value, found = self.sums[lane], Const(0, 0)
             for stage in range(stages):
                 threshold = self._table(m, lane, stage, found)
-                if self.config.pipeline and stage > 0:
-                    threshold = register(f"threshold_{stage}", threshold)
+                if pipeline:
+                    # The first stage has nothing to look up, but sums have others who want them.
+                    threshold = register(f"threshold_{stage}", threshold) if stage else threshold
                     value = register(f"waiting_value_{stage}", value)
                     found = register(f"waiting_found_{stage}", found)
-                reached = enabled[stage] & (value >= threshold)
+                reached = enables[lane][stage] & (value >= threshold)
                 found = register(f"found_{stage}", Cat(reached, found))
                 if stage < stages - 1:
                     value = register(f"value_{stage}", value)
-            taken = stages + self.config.pipeline * max(stages - 1, 0)
-            for cycle in range(taken, self.latency(self.config) - 1):
+            for cycle in range(stages * (1 + pipeline), self.latency(self.config) - 1):
                 found = register(f"found_late_{cycle}", found)
-            m.d.sync += self.codes[lane].eq(self.settings.out_low + found)
+            m.d.sync += self.codes[lane].eq(lows[lane] + found)
         return m
 
     def _table(self, m, lane, stage, addr):

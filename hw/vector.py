@@ -18,6 +18,7 @@ from .interfaces import (
 )
 from .lane_parameters import TAP_BITS, LaneParameters
 from .requantizer import Requantizer
+from .spread import spread
 from .tap_unit import TapUnit
 from .vector_issue import VectorIssue
 from .vector_parameters import VectorParameters
@@ -27,6 +28,10 @@ __all__ = ["Vector"]
 #: Places for residual words that wait for their sums; four at most do: beside input words one comes
 #: every other cycle, and waits for seven, or eight with ``pipeline``.
 _RESIDUALS = 8
+
+#: With ``pipeline``, where each quarter of them begins: addresses of which no two bits are equal in
+#: all cycles but the lowest, which synthesis would make one register of.
+_RESIDUAL_PLACES = (0, 7, 2, 5)
 
 
 class Vector(wiring.Component):
@@ -215,7 +220,7 @@ class Vector(wiring.Component):
         with m.Else():
             m.d.comb += token.eq(tokens[Accumulators.latency(self.config)])
         if self.config.pipeline:
-            self._either(m, from_words, taps.totals, drained, requantizer.values)
+            self._either(m, loops, taps.totals, drained, requantizer.values)
             return token
         with m.If(busy):
             m.d.sync += drained.eq(self.accumulators.data)
@@ -225,13 +230,15 @@ class Vector(wiring.Component):
             m.d.comb += requantizer.values.eq(drained)
         return token
 
-    def _either(self, m, from_words, totals, drained, values):
+    def _either(self, m, loops, totals, drained, values):
         """Choose by clearing the registers that are not wanted: no sum waits for a choice."""
         held = Signal.like(drained, reset_less=True)
-        with m.If(from_words):
-            m.d.sync += [held.eq(totals), drained.eq(0)]
-        with m.Else():
-            m.d.sync += [held.eq(0), drained.eq(self.accumulators.data)]
+        from_taps = spread(m, loops.source == VectorSource.ACTIVATION, len(totals), "from_taps")
+        for lane, from_tap in enumerate(from_taps):
+            with m.If(from_tap):
+                m.d.sync += [held[lane].eq(totals[lane]), drained[lane].eq(0)]
+            with m.Else():
+                m.d.sync += [held[lane].eq(0), drained[lane].eq(self.accumulators.data[lane])]
         m.d.comb += values.eq(held.as_value() | drained.as_value())
 
     def _residuals(self, m, issue, pops, requantizer):
@@ -242,11 +249,21 @@ class Vector(wiring.Component):
         arrives = Signal(name="residual_arrives")
         asked = self._with_data(m, issue.residual, "residual")
         m.d.sync += [word.eq(self.read.data), arrives.eq(asked)]
-        m.submodules.residuals = words = memory.Memory(shape=width, depth=_RESIDUALS, init=[])
-        write, read = words.write_port(), words.read_port(domain="comb")
-        m.d.comb += [
-            write.en.eq(arrives),
-            write.data.eq(word),
-            requantizer.residual.eq(read.data),
-        ]
-        m.d.sync += [write.addr.eq(write.addr + arrives), read.addr.eq(read.addr + pops)]
+        # Reset keeps these registers apart: neighbours have words and addresses of their own.
+        places = _RESIDUAL_PLACES if self.config.pipeline else (0,)
+        size = width // len(places)
+        for part, first in enumerate(places):
+            words = memory.Memory(shape=size, depth=_RESIDUALS, init=[])
+            m.submodules["residuals" if len(places) == 1 else f"residuals_{part}"] = words
+            write, read = words.write_port(), words.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(arrives),
+                write.data.eq(word[part * size : (part + 1) * size]),
+                requantizer.residual[part * size : (part + 1) * size].eq(read.data),
+            ]
+            for port, moves in ((write, arrives), (read, pops)):
+                addr = port.addr
+                if first:
+                    addr = Signal.like(port.addr, init=first)
+                    m.d.comb += port.addr.eq(addr)
+                m.d.sync += addr.eq(addr + moves)

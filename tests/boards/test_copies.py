@@ -90,7 +90,7 @@ def test_a_wide_table_is_copied_with_both_of_its_halves(module):
 
 
 def test_memories_count_as_several(module, monkeypatch):
-    monkeypatch.setattr(copies, "MOST_READERS", 10)
+    monkeypatch.setattr(copies, "MOST_READERS", 11)
     monkeypatch.setattr(copies, "GROUP", 10)
     for lane in LANES[:3]:
         module["cells"][f"lane_{lane}"]["type"] = "DP16KD"
@@ -141,6 +141,7 @@ def test_registers_are_near_each_other_by_what_they_hold(module):
 
 
 def test_a_register_that_leads_to_many_copies_has_copies_too(module, monkeypatch):
+    monkeypatch.setattr(copies, "MOST_READERS", 3)
     monkeypatch.setattr(copies, "GROUP", 1)
     monkeypatch.setattr(copies, "MOST_COPIES", 3)
     monkeypatch.setattr(copies, "COPIES", 2)
@@ -186,3 +187,12 @@ def test_what_comes_out_stays_the_same(tmp_path, each_alone):
 def test_other_copies_are_found(tmp_path, each_alone):
     with pytest.raises(ToolError, match="proof did fail"):
         claim_equal(tmp_path, forget)
+
+
+def test_what_tables_of_copies_read_has_copies_too(module):
+    module["cells"]["source"] = cell("TRELLIS_FF", FLIP_FLOP, 2, 6, 3)
+    copy_drivers(FlatModule(module))
+    tables = {read_by(module, lane)[1] for lane in LANES}
+    reads = [module["cells"][name]["connections"]["A"][0] for name in tables]
+    assert len(tables) == 3 and len(set(reads)) == 2
+    assert {FlatModule(module).kind(net) for net in reads} == {"TRELLIS_FF"}

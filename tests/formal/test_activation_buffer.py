@@ -32,8 +32,7 @@ class Kept(wiring.Component):
     def elaborate(self, platform):
         m, block = Module(), self.block
         fragment = opened(m, "block", block, platform)
-        m.d.comb += block.will_write.eq(self.will_write)
-        for name in self.signature.members.keys() - {"will_write"}:
+        for name in self.signature.members:
             connect(m, flipped(getattr(self, name)), getattr(block, name))
         banks = [
             rows(part(fragment, f"bank_{n}"), f"bank_{n}") for n in range(BITS.activation_banks)

@@ -170,7 +170,7 @@ def test_a_lane_that_differs_or_looks_aside_is_found(was, instead, message):
     [
         ("threshold = self.write.pairs[lane][half]", "threshold = self.write.pairs[0][half]"),
         ("value, found = self.sums[lane], Const(0, 0)", "value, found = self.sums[1], Const(0, 0)"),
-        ("self.settings.out_low + found", "self.settings.out_low + found + (lane == 2)"),
+        ("lows[lane] + found", "lows[lane] + found + (lane == 2)"),
     ],
 )
 def test_a_lane_that_compares_otherwise_is_found(was, instead):

@@ -83,7 +83,7 @@ BROKEN = [
         "WritePort",
         "lengths.o.valid & (self.beat.valid",
         "(self.beat.valid",
-        "belong|written",
+        "belong|written|marked",
     ),
     (machine, "Store", "& pending.i.ready & ~void", "& pending.i.ready", "length"),
     (machine, "ReadArbiter", "self.idle.eq(owners.empty)", "self.idle.eq(1)", "idle"),

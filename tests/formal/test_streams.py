@@ -113,7 +113,14 @@ def test_queues_get_full(depth):
 
 @pytest.mark.parametrize(
     ("was", "instead"),
-    [("level == size - 1", "level == size"), ("level == 1", "level == 2"), ("rises | (w", "(w")],
+    [
+        *(("level == size - 1", "level == size"), ("level == 1", "level == 2")),
+        *(
+            ("rises | (w", "(w"),
+            ("came.eq(pushes)", "came.eq(0)"),
+            ("went.eq(pulls)", "went.eq(0)"),
+        ),
+    ],
 )
 def test_wrong_flags_are_found(was, instead):
     queue = broken(StreamQueue, was, instead)

@@ -129,7 +129,7 @@ def test_a_comparison_that_excludes_equality_is_found():
     ("was", "instead"),
     [
         ("Cat(reached, found)", "Cat(found, reached)"),
-        ("enabled[stage] & (value", "(value"),
+        ("enables[lane][stage] & (value", "(value"),
         ("threshold_bits >= stages - stage for", "threshold_bits > stages - stage for"),
         ('value = register(f"value_{stage}", value)', "pass"),
     ],

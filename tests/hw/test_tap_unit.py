@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from shiftloom.hw.spread import SPREAD_CYCLES
 from shiftloom.hw.tap_unit import WINDOW_STEPS, TapUnit
 from shiftloom.isa.config import Config
 
@@ -87,6 +88,7 @@ def test_totals_match_all_columns(simulate, kernel, maximum, unsigned, pipeline)
     async def bench(ctx):
         ctx.set(dut.maximum, maximum)
         ctx.set(dut.unsigned, unsigned)
+        await ctx.tick().repeat(SPREAD_CYCLES)
         for cycle in range(len(inputs) + latency):
             idle = {"valid": 0}, [0, 0, 0], 0
             control, codes, _ = inputs[cycle] if cycle < len(inputs) else idle

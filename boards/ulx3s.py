@@ -21,7 +21,7 @@ def board() -> Board:
         platform=_platform,
         oscillator="clk25",
         oscillator_hz=25_000_000,
-        clock_hz=80_000_000,
+        clock_hz=100_000_000,
         baud=1_000_000,
         memory_bytes=131_072,
         loader="openFPGALoader -b ulx3s {}",

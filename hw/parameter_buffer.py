@@ -1,7 +1,7 @@
 """ParameterBuffer: written word by word, read eight words at a time."""
 
 from amaranth import Cat, Module
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In
 
 from ..isa.config import PARAMETER_LANE_BYTES, Config
@@ -43,15 +43,18 @@ class ParameterBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        addr = self.write.p.addr
+        # No work that reads a word can have begun so soon; all memories take their words from here.
+        write = Cat(self.write.p.as_value(), self.write.valid)
+        write = delayed(m, write, self.config.pipeline, "write", reset_less=True)[-1]
+        valid, write = write[-1], data.View(self.write.p.shape(), write[:-1])
         # One port reads all memories, and their words go to all lanes: both are long ways.
         read = delayed(m, self.read.addr, self.config.pipeline, "read", reset_less=True)[-1]
         for index, part in enumerate(self.parts):
             m.submodules[f"part_{index}"] = part
             m.d.comb += [
-                part.write.valid.eq(self.write.valid & (addr[:3] == index)),
-                part.write.p.addr.eq(addr[3:]),
-                part.write.p.data.eq(self.write.p.data),
+                part.write.valid.eq(valid & (write.addr[:3] == index)),
+                part.write.p.addr.eq(write.addr[3:]),
+                part.write.p.data.eq(write.data),
                 part.read.addr.eq(read),
             ]
         words = Cat(part.read.data for part in self.parts)

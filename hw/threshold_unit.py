@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..isa.config import PARAMETER_LANE_BYTES, Config
 from ..isa.instructions import Opcode
 from .interfaces import fields_layout
-from .spread import spread
+from .spread import SPREAD_CYCLES, spread
 
 __all__ = ["ThresholdUnit", "pair_layout", "table_write_layout"]
 
@@ -20,7 +20,11 @@ def pair_layout() -> data.StructLayout:
 
 
 def table_write_layout(config: Config) -> data.StructLayout:
-    """Return a threshold word on its way into the tables; ``word`` counts them from 0."""
+    """Return a threshold word on its way into the tables; ``word`` counts them from 0.
+
+    With ``pipeline``, ``valid`` and ``word`` come :data:`~.spread.SPREAD_CYCLES` cycles before
+    their ``pairs``: they go to all lanes.
+    """
     return data.StructLayout(
         {
             "valid": 1,
@@ -68,6 +72,11 @@ class ThresholdUnit(wiring.Component):
         )
 
     @staticmethod
+    def write_lead(config: Config) -> int:
+        """Return the cycles from a word's ``valid`` and ``word`` to its ``pairs``."""
+        return SPREAD_CYCLES * config.pipeline
+
+    @staticmethod
     def latency(config: Config) -> int:
         """Return the cycles from sums to codes.
 
@@ -80,10 +89,11 @@ class ThresholdUnit(wiring.Component):
         stages, pipeline = self.config.threshold_bits, self.config.pipeline
         lanes, low = self.config.columns, self.settings.out_low.as_unsigned()
         enabled = Cat(self.settings.threshold_bits >= stages - stage for stage in range(stages))
-        enables, lows = [enabled] * lanes, [low] * lanes
+        enables, lows, writes = [enabled] * lanes, [low] * lanes, [self._writes()] * lanes
         if pipeline:
             enables = spread(m, enabled, lanes, "enabled")
             lows = spread(m, low, lanes, "low")
+            writes = spread(m, self._writes(), lanes, "writes")
         for lane in range(lanes):
 
             def register(name, value, lane=lane):
@@ -93,7 +103,7 @@ class ThresholdUnit(wiring.Component):
 
             value, found = self.sums[lane], Const(0, 0)
             for stage in range(stages):
-                threshold = self._table(m, lane, stage, found)
+                threshold = self._table(m, lane, stage, found, writes[lane])
                 if pipeline:
                     # The first stage has nothing to look up, but sums have others who want them.
                     threshold = register(f"threshold_{stage}", threshold) if stage else threshold
@@ -108,9 +118,13 @@ class ThresholdUnit(wiring.Component):
             m.d.sync += self.codes[lane].eq(lows[lane] + found)
         return m
 
-    def _table(self, m, lane, stage, addr):
+    def _writes(self):
+        """Return the number of the word that is written, below whether one is."""
+        return Cat(self.write.word, self.write.valid)
+
+    def _table(self, m, lane, stage, addr, writes):
         """Make the table of a stage and lane; return the threshold at an address."""
-        enable, write_addr, half = self._place(stage)
+        enable, write_addr, half = self._place(stage, writes[-1], writes[:-1])
         threshold = self.write.pairs[lane][half]
         if stage == 0:
             only = Signal.like(threshold, name=f"threshold_{lane}", reset_less=True)
@@ -128,15 +142,15 @@ class ThresholdUnit(wiring.Component):
         ]
         return read.data
 
-    def _place(self, stage):
+    def _place(self, stage, valid, word):
         """Return whether a stage takes a threshold of the word at hand, where to, and which.
 
         Word w brings thresholds 2w and 2w + 1. The last stage takes the even ones, place by place.
         Of the odd ones, the stage before it takes those whose w ends in 0, the next one those whose
         w ends in 01, then 011; the bits above are the place. What no stage takes is not used.
         """
-        word, between = self.write.word, self.config.threshold_bits - 2 - stage
+        between = self.config.threshold_bits - 2 - stage
         if between < 0:
-            return self.write.valid, word, "even"
+            return valid, word, "even"
         ends = word[: between + 1] == (1 << between) - 1
-        return self.write.valid & ends, word[between + 1 :], "odd"
+        return valid & ends, word[between + 1 :], "odd"

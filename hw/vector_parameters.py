@@ -8,7 +8,7 @@ from ..isa.config import Config
 from ..isa.instructions import Engine
 from .delay import delayed
 from .interfaces import job_layout, parameter_latency, private_read_signature
-from .threshold_unit import table_write_layout
+from .threshold_unit import ThresholdUnit, table_write_layout
 
 __all__ = ["VectorParameters"]
 
@@ -83,10 +83,11 @@ class VectorParameters(wiring.Component):
     def _load(self, m, loads, addr):
         """Read threshold words one after the other."""
         bits, word = self.job.requantize.threshold_bits, Signal.like(self.thresholds.word)
+        lead = ThresholdUnit.write_lead(self.config)
         last = Cat(bits > n for n in range(1, 1 + len(word)))  # 2**(bits - 1) - 1
         m.d.comb += [
-            self.thresholds.valid.eq(self._read(m, loads, "loads")),
-            self.thresholds.word.eq(self._read(m, word, "word")),
+            self.thresholds.valid.eq(self._read(m, loads, "loads", lead)),
+            self.thresholds.word.eq(self._read(m, word, "word", lead)),
             self.thresholds.pairs.as_value().eq(self.read.data),
         ]
         m.d.sync += [
@@ -101,6 +102,6 @@ class VectorParameters(wiring.Component):
             m.d.comb += self.begin.eq(loads & (word + 1 == last))
         return m
 
-    def _read(self, m, value, name):
-        """Return what goes with an address when its data come."""
-        return delayed(m, value, parameter_latency(self.config), f"{name}_read")[-1]
+    def _read(self, m, value, name, lead=0):
+        """Return what goes with an address when its data come, or some cycles before that."""
+        return delayed(m, value, parameter_latency(self.config) - lead, f"{name}_read")[-1]

@@ -147,7 +147,7 @@ def test_a_wrong_search_is_found(was, instead):
     [
         ('word[between + 1 :], "odd"', 'word[between + 1 :], "even"'),
         ("(1 << between) - 1", "1 << between"),
-        ("return self.write.valid & ends,", "return self.write.valid,"),
+        ("return valid & ends,", "return valid,"),
         ("write.en.eq(enable)", "write.en.eq(1)"),
     ],
 )

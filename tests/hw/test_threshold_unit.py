@@ -22,13 +22,17 @@ SIZES = pytest.mark.parametrize(
 
 
 async def load(ctx, dut, values, unused):
-    """Write all threshold words of ``(lanes, count)`` values, one each cycle."""
+    """Write all threshold words of ``(lanes, count)`` values, one each cycle.
+
+    Between words, and where their pairs come later, the other of both holds what is wrong.
+    """
     padded = np.concatenate([values, np.full((LANES, 1), unused)], axis=1)
-    ctx.set(dut.write.valid, 1)
-    for word in range(padded.shape[1] // 2):
-        pairs = padded[:, 2 * word : 2 * word + 2].tolist()
-        ctx.set(dut.write.word, word)
-        ctx.set(dut.write.pairs, [{"even": even, "odd": odd} for even, odd in pairs])
+    words, lead = padded.shape[1] // 2, dut.write_lead(dut.config)
+    for cycle in range(words + lead):
+        ctx.set(dut.write.valid, cycle < words)
+        ctx.set(dut.write.word, cycle % words)
+        pairs = padded[:, 2 * (cycle - lead) :][:, :2] if cycle >= lead else padded[:, :2] + 1
+        ctx.set(dut.write.pairs, [{"even": even, "odd": odd} for even, odd in pairs.tolist()])
         await ctx.tick()
     ctx.set(dut.write.valid, 0)
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from shiftloom.hw.interfaces import parameter_latency
+from shiftloom.hw.threshold_unit import ThresholdUnit
 from shiftloom.hw.vector_parameters import VectorParameters
 from shiftloom.isa.config import load_config
 from shiftloom.isa.timing import threshold_cycles
@@ -14,7 +16,7 @@ SIZES = pytest.mark.parametrize(
 )
 
 #: What the buffer holds at an address: lanes and halves differ.
-START, CYCLES = 3, 16
+START, CYCLES = 3, 18
 
 
 def number(addr):
@@ -28,37 +30,41 @@ def pairs(addr):
     return [(1000 * addr + half, 1000 * addr + half + 1) for half in halves]
 
 
-def run(simulate, most, jobs):
+def run(simulate, most, pipeline, jobs):
     """Return what is seen of each job: the cycle of ``begin``, addresses, table writes, word."""
-    dut, found = VectorParameters(replace(TINY, threshold_bits=most)), []
+    config, found = replace(TINY, threshold_bits=most, pipeline=pipeline), []
+    dut, lead = VectorParameters(config), ThresholdUnit.write_lead(config)
+    waits = parameter_latency(config) - 1
 
     async def bench(ctx):
         for bits, addr, table in jobs:
             work = {"parameter_addr": addr, "threshold_addr": table}
             ctx.set(dut.job, {"requantize": {"threshold_bits": bits}, "work": work})
-            begins, addrs, writes = [], [], []
+            begins, addrs, words, data = [], [0] * waits, {}, []
             for cycle in range(CYCLES):
                 ctx.set(dut.start, cycle == START)
                 ctx.set(dut.tap, 200 + cycle)
                 signals = dut.begin, dut.read.addr, dut.thresholds, dut.parameters
                 _, _, begin, read, write, word = await ctx.tick().sample(*signals)
-                ctx.set(dut.read.data, number(read))
                 addrs.append(read)
+                ctx.set(dut.read.data, number(addrs[-1 - waits]))
                 if begin:
                     begins.append(cycle - START)
+                data.append([(lane.even, lane.odd) for lane in write.pairs])
                 if write.valid:
-                    lanes = [(lane.even, lane.odd) for lane in write.pairs]
-                    writes.append((write.word, lanes))
-            found.append((begins, addrs, writes, word))
+                    words[cycle + lead] = write.word
+            writes = [(word, data[cycle]) for cycle, word in words.items()]
+            found.append((begins, addrs[waits:], writes, word))
 
     simulate(dut, bench)
     return found
 
 
 @SIZES
-def test_a_job_gets_its_own_words(simulate, most, bits):
+@pytest.mark.parametrize("pipeline", [0, 1])
+def test_a_job_gets_its_own_words(simulate, most, bits, pipeline):
     jobs = [(bits, 7, 40), (0, 9, 50), (most, 11, 60)]
-    for job, seen in zip(jobs, run(simulate, most, jobs), strict=True):
+    for job, seen in zip(jobs, run(simulate, most, pipeline, jobs), strict=True):
         (width, addr, table), (begins, addrs, writes, word) = job, seen
         words = range(table, table + (1 << width >> 1))
         assert begins == [threshold_cycles(width)]

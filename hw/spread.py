@@ -1,4 +1,4 @@
-"""What holds still during a job and goes to all lanes: registers for neighbours, in a tree."""
+"""What goes to all lanes: registers for neighbours, in a tree."""
 
 from amaranth import Signal, Value
 from amaranth.lib import data
@@ -14,7 +14,8 @@ def spread(m, value, lanes, name):
 
     Neighbours, a quarter of all lanes, read the same register. One register would be too far from
     most of them, and synthesis makes one of registers that are equal; so one of two begins as
-    zeros, the other as ones. Nobody sees that: a value comes before it counts.
+    zeros, the other as ones. Nobody may mind that: settings come before they count, and what is
+    written into a table before the first job is written again before it is read.
 
     Parameters
     ----------

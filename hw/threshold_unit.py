@@ -89,11 +89,12 @@ class ThresholdUnit(wiring.Component):
         stages, pipeline = self.config.threshold_bits, self.config.pipeline
         lanes, low = self.config.columns, self.settings.out_low.as_unsigned()
         enabled = Cat(self.settings.threshold_bits >= stages - stage for stage in range(stages))
-        enables, lows, writes = [enabled] * lanes, [low] * lanes, [self._writes()] * lanes
+        written = Cat(self.write.word, self.write.valid)
+        enables, lows, writes = [enabled] * lanes, [low] * lanes, [written] * lanes
         if pipeline:
             enables = spread(m, enabled, lanes, "enabled")
             lows = spread(m, low, lanes, "low")
-            writes = spread(m, self._writes(), lanes, "writes")
+            writes = spread(m, written, lanes, "writes")
         for lane in range(lanes):
 
             def register(name, value, lane=lane):
@@ -117,10 +118,6 @@ class ThresholdUnit(wiring.Component):
                 found = register(f"found_late_{cycle}", found)
             m.d.sync += self.codes[lane].eq(lows[lane] + found)
         return m
-
-    def _writes(self):
-        """Return the number of the word that is written, below whether one is."""
-        return Cat(self.write.word, self.write.valid)
 
     def _table(self, m, lane, stage, addr, writes):
         """Make the table of a stage and lane; return the threshold at an address."""

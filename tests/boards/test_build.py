@@ -72,6 +72,11 @@ def test_a_design_for_ice40_has_its_clock_and_multipliers():
     assert "parameter \\DIVQ 3'101" in found.rtlil
 
 
+def test_the_router_of_an_ecp5_is_asked_for_more_than_the_clock():
+    asked = re.search(r'^FREQUENCY NET "clk" (\d+) HZ;$', FAMILIES["ecp5"].aim(80_000_000), re.M)
+    assert 80_000_000 < int(asked[1]) < 82_000_000
+
+
 @boards
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -134,6 +139,8 @@ def test_from_a_configuration_to_a_bitstream(board, bitstream, clock_hz, tmp_pat
 
     built = build_board(load_board(board), config, tmp_path, tell=tell, **options)
     assert (tmp_path / bitstream).stat().st_size > 100_000
+    family = FAMILIES[built.board.family]
+    assert family.aim(clock_hz) in (tmp_path / f"top.{family.constraints}").read_text("utf-8")
     assert built.timing.achieved_mhz > clock_hz / 1e6 and built.timing.path
     # Two by two multipliers of the array, one tap in each of two lanes.
     assert built.total["DSP"] == 6 and built.blocks["compute.mac.array"]["DSP"] == 4
